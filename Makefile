@@ -1,0 +1,205 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+#   make                  the programs, in build/
+#   make check            install what the tests need, build, run all tests
+#   make demo             see it work: SRC=DIR MNT=DIR to try a tree of yours
+#   make lint             format, static analysis, layers, banned calls
+#   make deps             install what is missing (Debian; root or sudo)
+#   make install          DESTDIR= PREFIX=/usr/local
+#   make clean
+#
+#   V=1                   show the commands
+#   SAN=1, SAN=thread     address and undefined behaviour, or thread sanitizer
+#   CC=clang WERROR=1     another compiler; warnings are errors
+#   B=DIR                 build directory
+#   T=NAME                make check: only the tests whose name has NAME in it
+
+PREFIX ?= /usr/local
+BINDIR ?= $(PREFIX)/bin
+MANDIR ?= $(PREFIX)/share/man
+COMPDIR ?= $(PREFIX)/share/bash-completion/completions
+
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+PKG_CONFIG ?= pkg-config
+VERSION := 0.1.0
+
+ifeq ($(SAN),)
+B ?= build
+CFLAGS ?= -O2 -g
+HARDEN := -D_FORTIFY_SOURCE=2 -fstack-protector-strong
+SANFLAGS :=
+else ifeq ($(SAN),thread)
+B ?= build-tsan
+CFLAGS ?= -O1 -g
+SANFLAGS := -fsanitize=thread -fno-omit-frame-pointer
+else
+B ?= build-san
+CFLAGS ?= -O1 -g
+SANFLAGS := -fsanitize=address,undefined -fno-sanitize-recover=undefined \
+	-fno-omit-frame-pointer
+endif
+
+# From the highest to the lowest: the order to link them in.  A lower layer
+# that calls a higher one fails to link.
+LAYERS := process fuse node store core
+lib_name = $(B)/lib$(if $(filter fuse,$1),fuseops,$1).a
+layer_sources = $(sort $(wildcard fs/$1/*.c))
+ARCHIVES := $(foreach l,$(LAYERS),$(if $(call layer_sources,$l),$(call lib_name,$l)))
+
+PKGS := fuse3 lmdb libseccomp libcap
+PKGS += $(if $(shell grep -rls '<jansson.h>' fs tools),jansson)
+PKG_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(PKGS) 2>/dev/null)
+# libsubid has no pkg-config file in Debian 12.
+LIBS := -Wl,--as-needed $(shell $(PKG_CONFIG) --libs $(PKGS) 2>/dev/null) \
+	-lsubid -pthread
+
+WARN := -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes \
+	-Wmissing-prototypes -Wvla -Wpointer-arith -Wwrite-strings
+CPP := -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DIDSHIFT_VERSION='"$(VERSION)"' \
+	-Iinclude $(PKG_CFLAGS)
+ALL_CFLAGS := -std=gnu17 -pthread $(CPP) $(WARN) $(HARDEN) $(CFLAGS) $(SANFLAGS)
+ALL_LDFLAGS := $(SANFLAGS) -Wl,-z,relro,-z,now $(LDFLAGS)
+
+MOUNT_SRC := $(wildcard tools/idshift-mount.c)
+IDSHIFT_SRC := $(if $(wildcard tools/idshift.c),$(sort tools/idshift.c \
+	$(wildcard tools/idshift/*.c)))
+PROGRAMS := $(if $(MOUNT_SRC),$(B)/idshift-mount) \
+	$(if $(IDSHIFT_SRC),$(B)/idshift)
+
+# tests/unit: test_X.c is a program, any other file is a helper of them all.
+UNIT_SRC := $(sort $(wildcard tests/unit/test_*.c))
+UNIT_HELPERS := $(filter-out $(UNIT_SRC),$(sort $(wildcard tests/unit/*.c)))
+UNIT := $(UNIT_SRC:tests/unit/%.c=$(B)/tests/unit/%)
+INTEGRATION_SRC := $(sort $(wildcard tests/integration/*.c))
+INTEGRATION := $(INTEGRATION_SRC:tests/integration/%.c=$(B)/tests/%)
+ORACLE_SRC := $(sort $(wildcard tests/oracle/*.c))
+ORACLE := $(if $(ORACLE_SRC),$(B)/tests/oracle)
+TESTS := $(UNIT) $(INTEGRATION) $(ORACLE)
+
+objects = $(patsubst %.c,$(B)/%.o,$1)
+SOURCES := $(foreach l,$(LAYERS),$(call layer_sources,$l)) $(MOUNT_SRC) \
+	$(IDSHIFT_SRC) $(UNIT_SRC) $(UNIT_HELPERS) $(INTEGRATION_SRC) \
+	$(ORACLE_SRC)
+MANPAGES := $(wildcard tools/*.[18])
+
+# Not among the flags that a change of makes everything anew.
+ERROR := $(if $(WERROR),-Werror)
+
+Q := $(if $(V),,@)
+say = $(if $(V),,@printf '  %-5s %s\n' $1 $@)
+
+.PHONY: all tests check demo deps install lint clean FORCE \
+	lint-format lint-banned lint-layers lint-cppcheck lint-tidy
+.DELETE_ON_ERROR:
+# Kept, so that the next build need not make them again.
+.SECONDARY:
+all: $(ARCHIVES) $(PROGRAMS)
+tests: $(TESTS)
+
+# Everything is made anew when the compiler or its flags are others.
+$(B)/.flags: FORCE
+	@mkdir -p $(B)
+	@$(PKG_CONFIG) --exists $(PKGS) || { echo "make: libraries are missing: \
+	run 'make deps' first" >&2; exit 1; }
+	@printf '%s\n' '$(subst ','\'',$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) $(LIBS))' \
+		>$@.new; cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+
+$(B)/%.o: %.c $(B)/.flags
+	@mkdir -p $(@D)
+	$(call say,CC)
+	$(Q)$(CC) $(ALL_CFLAGS) $(ERROR) -MMD -MP -c -o $@ $<
+
+define layer_rule
+$(call lib_name,$1): $(call objects,$(call layer_sources,$1))
+	$$(call say,AR)
+	$$(Q)rm -f $$@ && ar rcs $$@ $$^
+endef
+$(foreach l,$(LAYERS),$(eval $(call layer_rule,$l)))
+
+link = $(Q)mkdir -p $(@D) && $(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) \
+	$(filter %.a,$^)
+
+$(B)/idshift-mount: $(call objects,$(MOUNT_SRC)) $(ARCHIVES)
+	$(call say,LINK)
+	$(link) $(LIBS)
+
+$(B)/idshift: $(call objects,$(IDSHIFT_SRC)) $(ARCHIVES)
+	$(call say,LINK)
+	$(link) $(LIBS)
+
+$(UNIT): $(B)/tests/unit/%: $(B)/tests/unit/%.o \
+		$(call objects,$(UNIT_HELPERS)) $(ARCHIVES)
+	$(call say,LINK)
+	$(link) $(LIBS) -lcmocka
+
+$(INTEGRATION): $(B)/tests/%: $(B)/tests/integration/%.o
+	$(call say,LINK)
+	$(link) -pthread
+
+# Its objects are in a directory of the program's name.
+$(ORACLE): $(patsubst tests/oracle/%.c,$(B)/tests/oracle.o/%.o,$(ORACLE_SRC)) \
+		$(ARCHIVES)
+	$(call say,LINK)
+	$(link) $(LIBS)
+
+$(B)/tests/oracle.o/%.o: tests/oracle/%.c $(B)/.flags
+	@mkdir -p $(@D)
+	$(call say,CC)
+	$(Q)$(CC) $(ALL_CFLAGS) $(ERROR) -MMD -MP -c -o $@ $<
+
+-include $(wildcard $(patsubst %.c,$(B)/%.d,$(SOURCES)) \
+	$(B)/tests/oracle.o/*.d)
+
+# The flags depend on what is installed: a make of its own after deps.
+check:
+	@.ci/deps build test
+	@+$(MAKE) --no-print-directory all tests
+	@tests/run --build '$(B)' $(T)
+
+demo:
+	@.ci/deps build demo
+	@+$(MAKE) --no-print-directory all
+	@SRC='$(SRC)' MNT='$(MNT)' tools/demo.sh '$(B)/idshift-mount'
+
+deps:
+	@.ci/deps build test lint demo
+
+install: all
+	@install -d $(DESTDIR)$(BINDIR)
+	$(Q)install -m 755 $(PROGRAMS) $(DESTDIR)$(BINDIR)
+	$(Q)for page in $(MANPAGES); do \
+		install -D -m 644 "$$page" \
+		"$(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/}" || exit; \
+	done
+	$(Q)for file in $(wildcard tools/*.bash); do \
+		name=$${file##*/}; install -D -m 644 "$$file" \
+		"$(DESTDIR)$(COMPDIR)/$${name%.bash}" || exit; \
+	done
+
+FORMATTED := $(sort $(shell find fs include tests tools -name '*.[ch]'))
+
+lint: lint-format lint-banned lint-layers lint-cppcheck lint-tidy
+
+lint-format:
+	$(Q)clang-format --dry-run -Werror $(FORMATTED)
+
+lint-banned:
+	$(Q)tests/lint/banned
+
+lint-layers: $(ARCHIVES)
+	$(Q)tests/lint/layers '$(B)'
+
+lint-cppcheck:
+	$(Q)cppcheck --quiet --error-exitcode=1 --std=c11 --inline-suppr \
+		-j $$(nproc) --enable=warning,performance,portability \
+		--suppressions-list=tests/lint/cppcheck.suppressions \
+		-D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -Iinclude \
+		$(SOURCES)
+
+lint-tidy:
+	$(Q)tests/lint/tidy $(SOURCES) -- -std=gnu17 $(CPP)
+
+clean:
+	$(Q)rm -rf build build-san build-tsan '$(B)'
