@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "idshift/backing.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#ifndef SYS_fchmodat2
+#define SYS_fchmodat2 452 /* Linux 6.6; one number on all architectures */
+#endif
+
+/* Room for "/proc/self/fd/" and an int. */
+#define PROC_PATH_MAX 32
+
+/*
+ * Calls without a form for O_PATH descriptors go through the magic link,
+ * which leads to the object itself and resolves no name again.
+ */
+static const char *proc_path(int fd, char buf[PROC_PATH_MAX])
+{
+	(void)snprintf(buf, PROC_PATH_MAX, "/proc/self/fd/%d", fd);
+	return buf;
+}
+
+static int result(int ret)
+{
+	return ret < 0 ? -errno : ret;
+}
+
+bool backing_name_ok(const char *name)
+{
+	return name[0] != '\0' && strcmp(name, ".") != 0 &&
+	       strcmp(name, "..") != 0 && strchr(name, '/') == NULL;
+}
+
+int backing_open_child(int dir_fd, const char *name)
+{
+	return result(openat(dir_fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC));
+}
+
+int backing_reopen(int path_fd, int flags)
+{
+	char path[PROC_PATH_MAX];
+
+	flags &= ~(O_CREAT | O_EXCL | O_NOFOLLOW);
+	return result(open(proc_path(path_fd, path), flags | O_CLOEXEC));
+}
+
+int backing_stat(int path_fd, struct statx *ret)
+{
+	return result(statx(path_fd, "", AT_EMPTY_PATH | AT_STATX_SYNC_AS_STAT,
+			    BACKING_STATX_MASK, ret));
+}
+
+struct disk_owner backing_owner(const struct statx *stx)
+{
+	return (struct disk_owner){
+		.uid = DISK_ID(stx->stx_uid),
+		.gid = DISK_ID(stx->stx_gid),
+		.mode = stx->stx_mode,
+	};
+}
+
+uint64_t backing_dev(const struct statx *stx)
+{
+	return (uint64_t)stx->stx_dev_major << 32 | stx->stx_dev_minor;
+}
+
+int backing_chmod(int path_fd, mode_t mode)
+{
+	char path[PROC_PATH_MAX];
+
+	if (syscall(SYS_fchmodat2, path_fd, "", mode, AT_EMPTY_PATH) == 0)
+		return 0;
+	if (errno != ENOSYS && errno != EPERM)
+		return -errno;
+	/* EPERM is also what an older seccomp filter says. */
+	return result(chmod(proc_path(path_fd, path), mode));
+}
+
+int backing_chgrp(int path_fd, struct disk_id gid)
+{
+	return result(
+		fchownat(path_fd, "", (uid_t)-1, gid.value, AT_EMPTY_PATH));
+}
+
+int backing_touch_ctime(int path_fd, const struct statx *stx)
+{
+	/*
+	 * chown(-1, -1) would do for all, but clears setuid bits and
+	 * capabilities of the disk's own on regular files.
+	 */
+	if (S_ISREG(stx->stx_mode) || S_ISDIR(stx->stx_mode))
+		return backing_chmod(path_fd, stx->stx_mode & MODE_BITS);
+	return result(
+		fchownat(path_fd, "", (uid_t)-1, (gid_t)-1, AT_EMPTY_PATH));
+}
+
+int backing_utimens(int path_fd, const struct timespec times[2])
+{
+	char path[PROC_PATH_MAX];
+
+	if (utimensat(path_fd, "", times, AT_EMPTY_PATH) == 0)
+		return 0;
+	if (errno != EINVAL)
+		return -errno;
+	/* Linux before 5.8 has no AT_EMPTY_PATH here. */
+	return result(utimensat(AT_FDCWD, proc_path(path_fd, path), times, 0));
+}
+
+ssize_t backing_getxattr(int path_fd, const char *name, void *value,
+			 size_t size)
+{
+	char path[PROC_PATH_MAX];
+	ssize_t len = getxattr(proc_path(path_fd, path), name, value, size);
+
+	return len < 0 ? -errno : len;
+}
+
+int backing_setxattr(int path_fd, const char *name, const void *value,
+		     size_t size, int flags)
+{
+	char path[PROC_PATH_MAX];
+
+	return result(
+		setxattr(proc_path(path_fd, path), name, value, size, flags));
+}
+
+int backing_removexattr(int path_fd, const char *name)
+{
+	char path[PROC_PATH_MAX];
+
+	return result(removexattr(proc_path(path_fd, path), name));
+}
+
+ssize_t backing_listxattr(int path_fd, char *list, size_t size)
+{
+	char path[PROC_PATH_MAX];
+	ssize_t len = listxattr(proc_path(path_fd, path), list, size);
+
+	return len < 0 ? -errno : len;
+}
+
+int backing_link(int fd, int dir_fd, const char *name)
+{
+	char path[PROC_PATH_MAX];
+
+	/* AT_EMPTY_PATH needs CAP_DAC_READ_SEARCH before Linux 6.10. */
+	return result(linkat(AT_FDCWD, proc_path(fd, path), dir_fd, name,
+			     AT_SYMLINK_FOLLOW));
+}

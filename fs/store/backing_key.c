@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "idshift/backing.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/vfs.h>
+
+/* Kinds of parts in a key, so that one can't be taken for another. */
+#define PART_FSID 'f'
+#define PART_HANDLE 'h'
+#define PART_BIRTH 'b'
+
+static void append(struct backing_key *key, const void *bytes, size_t len)
+{
+	memcpy(key->bytes + key->len, bytes, len);
+	key->len += len;
+}
+
+static void append_kind(struct backing_key *key, char kind)
+{
+	append(key, &kind, 1);
+}
+
+static int append_filesystem(int path_fd, struct backing_key *key)
+{
+	struct statfs fs;
+
+	if (fstatfs(path_fd, &fs) < 0)
+		return -errno;
+	append_kind(key, PART_FSID);
+	append(key, &fs.f_type, sizeof(fs.f_type));
+	append(key, &fs.f_fsid, sizeof(fs.f_fsid));
+	return 0;
+}
+
+int backing_key(int path_fd, const struct statx *stx, struct backing_key *ret)
+{
+	union {
+		struct file_handle handle;
+		char room[sizeof(struct file_handle) + MAX_HANDLE_SZ];
+	} u;
+	struct backing_key key = { 0 };
+	int mount_id, r;
+
+	r = append_filesystem(path_fd, &key);
+	if (r < 0)
+		return r;
+	u.handle.handle_bytes = MAX_HANDLE_SZ;
+	if (name_to_handle_at(path_fd, "", &u.handle, &mount_id,
+			      AT_EMPTY_PATH) == 0) {
+		append_kind(&key, PART_HANDLE);
+		append(&key, &u.handle.handle_type,
+		       sizeof(u.handle.handle_type));
+		append(&key, u.handle.f_handle, u.handle.handle_bytes);
+	} else if ((stx->stx_mask & STATX_BTIME) != 0) {
+		append_kind(&key, PART_BIRTH);
+		append(&key, &stx->stx_ino, sizeof(stx->stx_ino));
+		append(&key, &stx->stx_btime.tv_sec,
+		       sizeof(stx->stx_btime.tv_sec));
+		append(&key, &stx->stx_btime.tv_nsec,
+		       sizeof(stx->stx_btime.tv_nsec));
+	} else {
+		return -EOPNOTSUPP;
+	}
+	*ret = key;
+	return 0;
+}

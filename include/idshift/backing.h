@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The source directory: system calls on it, each fd-relative with at most one
+ * path component, never following a symbolic link.
+ *
+ * A "path fd" is a descriptor opened with O_PATH|O_NOFOLLOW (open(2)); it
+ * names any kind of object, symbolic links included.  Every function returns
+ * 0 (or a descriptor, or a length) or -errno, keeps no state of its own and
+ * may be called from any thread.
+ */
+#ifndef IDSHIFT_BACKING_H
+#define IDSHIFT_BACKING_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+
+#include "idshift/ids.h"
+#include "idshift/view.h"
+
+/* What of statx(2) the handlers use. */
+#define BACKING_STATX_MASK (STATX_BASIC_STATS | STATX_BTIME)
+
+/* A component, and nothing that the kernel would resolve otherwise. */
+bool backing_name_ok(const char *name);
+
+/* Path fd of one entry of a directory.  Mount points are crossed. */
+int backing_open_child(int dir_fd, const char *name);
+
+/* A readable or writable descriptor of a path fd's object (not symlinks). */
+int backing_reopen(int path_fd, int flags);
+
+int backing_stat(int path_fd, struct statx *ret);
+struct disk_owner backing_owner(const struct statx *stx);
+uint64_t backing_dev(const struct statx *stx);
+
+int backing_chmod(int path_fd, mode_t mode);
+int backing_chgrp(int path_fd, struct disk_id gid);
+/* Moves ctime and nothing else, as a change of owner would. */
+int backing_touch_ctime(int path_fd, const struct statx *stx);
+int backing_utimens(int path_fd, const struct timespec times[2]);
+
+/* Extended attributes; lengths as getxattr(2).  Not for symbolic links. */
+ssize_t backing_getxattr(int path_fd, const char *name, void *value,
+			 size_t size);
+int backing_setxattr(int path_fd, const char *name, const void *value,
+		     size_t size, int flags);
+int backing_removexattr(int path_fd, const char *name);
+ssize_t backing_listxattr(int path_fd, char *list, size_t size);
+
+/* linkat(2) of an object by descriptor (also one made with O_TMPFILE). */
+int backing_link(int fd, int dir_fd, const char *name);
+
+/*
+ * Identity of an object that outlives a mount: the file system's id and the
+ * file handle, or where the file system has none the inode number and birth
+ * time.  A recycled inode has another key.
+ *
+ * -EOPNOTSUPP  the file system can't tell its inodes apart for good
+ */
+#define BACKING_KEY_MAX 180
+struct backing_key {
+	size_t len;
+	unsigned char bytes[BACKING_KEY_MAX];
+};
+int backing_key(int path_fd, const struct statx *stx, struct backing_key *ret);
+
+#endif

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * New objects in the source that have their owner, mode and record from the
+ * first moment on where the kernel allows (regular files: O_TMPFILE), else as
+ * soon as can be, and closed to everybody else until then.
+ */
+#ifndef IDSHIFT_CREATE_H
+#define IDSHIFT_CREATE_H
+
+#include <sys/stat.h>
+
+#include "idshift/records.h"
+#include "idshift/view.h"
+
+struct creation {
+	const struct records *records;
+	int dir_fd;		 /* path fd or readable */
+	const struct statx *dir; /* its state on disk */
+	const char *name;
+	struct view want; /* mode includes S_IFMT */
+};
+
+/*
+ * A regular file that did not exist: a descriptor open for reading and
+ * writing.  -EEXIST when the name is taken.  After a failure there is no new
+ * file.
+ */
+int create_file(const struct creation *creation);
+
+/*
+ * All other kinds: the path fd of the new object.  After a failure there is
+ * no new object.
+ */
+int create_directory(const struct creation *creation);
+int create_symlink(const struct creation *creation, const char *target);
+/* Fifos, sockets, and the whiteout (character device 0:0). */
+int create_node(const struct creation *creation, dev_t rdev);
+
+#endif
