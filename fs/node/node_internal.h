@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Inside of the node table; all functions here want table->lock held. */
+#ifndef IDSHIFT_NODE_INTERNAL_H
+#define IDSHIFT_NODE_INTERNAL_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "idshift/node_table.h"
+
+/* Index of no node. */
+#define NO_NODE UINT32_MAX
+#define ROOT_NODE UINT32_C(0)
+
+#define CHANGE_LOCKS 64
+
+struct node_identity {
+	uint64_t dev;
+	uint64_t ino;
+	int64_t birth_sec; /* 0, 0 where the file system has none */
+	uint32_t birth_nsec;
+	uint32_t type; /* S_IFMT */
+};
+
+/* The object was found under this name; pins the parent. */
+struct node_name {
+	struct node_name *hash_next;
+	struct node_name *node_next; /* next name of the same node */
+	uint32_t node;
+	uint32_t parent;
+	char text[];
+};
+
+struct node {
+	struct node_identity identity;
+	uint64_t lookups;
+	struct node_name *names; /* the latest first */
+	uint32_t generation;
+	uint32_t hash_next;
+	uint32_t children; /* names that have this node as parent */
+	uint32_t pins;	   /* node_refs and reopenings under way */
+	/*
+	 * Idle list: nodes with descriptor, name and no pin, least recently
+	 * used last.  `next` also links the free and the dead ones.
+	 */
+	uint32_t prev;
+	uint32_t next;
+	int fd;
+	bool live;
+	bool idle;
+	bool queued; /* on the dead list */
+};
+
+struct node_table {
+	pthread_mutex_t lock;
+	struct node *nodes;
+	uint32_t capacity;
+	uint32_t free_head;
+	uint32_t dead_head; /* to be buried, unless revived meanwhile */
+	uint32_t live;
+
+	uint32_t *identity_buckets;
+	uint32_t identity_mask;
+	struct node_name **name_buckets;
+	uint32_t name_mask;
+	uint32_t name_count;
+
+	uint32_t idle_head;
+	uint32_t idle_tail;
+	size_t fds;
+	size_t max_fds;
+
+	node_orphan_fn *orphan_hook;
+	void *orphan_context;
+
+	pthread_mutex_t change_locks[CHANGE_LOCKS];
+};
+
+/* node_names.c */
+
+int names_init(struct node_table *table);
+struct node_name *name_find(struct node_table *table, uint32_t parent,
+			    const char *text);
+/*
+ * Make (parent, text) the latest name of the node.  Another node that had the
+ * name loses it; a directory loses its other names.  -ENOMEM.
+ */
+int name_add(struct node_table *table, uint32_t node, uint32_t parent,
+	     const char *text);
+/* Unlink and free; a parent that died with it is queued. */
+void name_remove(struct node_table *table, struct node_name *name);
+
+/* node_table.c */
+
+struct node_identity identity_of(const struct statx *stx);
+bool identity_equal(const struct node_identity *a,
+		    const struct node_identity *b);
+
+uint64_t node_id(const struct node_table *table, uint32_t index);
+/* NO_NODE for an id that is not given out. */
+uint32_t node_index(const struct node_table *table, uint64_t id);
+/* NO_NODE for an object without a node. */
+uint32_t node_find(struct node_table *table,
+		   const struct node_identity *identity);
+/* Takes ownership of fd on success.  -ENOMEM. */
+int node_new(struct node_table *table, const struct node_identity *identity,
+	     int fd, uint32_t *ret);
+/* A pinned node lives, and keeps its descriptor if it has one. */
+void node_pin(struct node_table *table, uint32_t index);
+void node_unpin(struct node_table *table, uint32_t index);
+/*
+ * WITHOUT the lock: bury the dead and close descriptors beyond the bound.
+ * Called after whatever unpins, forgets or removes names.
+ */
+void node_table_settle(struct node_table *table);
+
+void idle_remove(struct node_table *table, uint32_t index);
+/* Queue the node if nothing refers to it any more. */
+void queue_if_dead(struct node_table *table, uint32_t index);
+
+#endif

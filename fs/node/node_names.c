@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "node_internal.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define INITIAL_BUCKETS 1024u
+
+/* FNV-1a; the table is in memory and its keys are bounded by the kernel. */
+static uint32_t name_hash(uint32_t parent, const char *text)
+{
+	uint64_t hash = UINT64_C(14695981039346656037) ^ parent;
+
+	for (; *text != '\0'; text++)
+		hash = (hash ^ (unsigned char)*text) * UINT64_C(1099511628211);
+	return (uint32_t)(hash ^ hash >> 32);
+}
+
+int names_init(struct node_table *table)
+{
+	table->name_buckets =
+		calloc(INITIAL_BUCKETS, sizeof(*table->name_buckets));
+	if (table->name_buckets == NULL)
+		return -ENOMEM;
+	table->name_mask = INITIAL_BUCKETS - 1;
+	return 0;
+}
+
+static void names_grow(struct node_table *table)
+{
+	uint32_t mask = table->name_mask * 2 + 1;
+	struct node_name **buckets = calloc((size_t)mask + 1, sizeof(*buckets));
+
+	if (buckets == NULL)
+		return; /* longer chains, nothing worse */
+	for (uint32_t i = 0; i <= table->name_mask; i++) {
+		struct node_name *name = table->name_buckets[i];
+
+		while (name != NULL) {
+			struct node_name *next = name->hash_next;
+			uint32_t at =
+				name_hash(name->parent, name->text) & mask;
+
+			name->hash_next = buckets[at];
+			buckets[at] = name;
+			name = next;
+		}
+	}
+	free(table->name_buckets);
+	table->name_buckets = buckets;
+	table->name_mask = mask;
+}
+
+struct node_name *name_find(struct node_table *table, uint32_t parent,
+			    const char *text)
+{
+	uint32_t at = name_hash(parent, text) & table->name_mask;
+	struct node_name *name = table->name_buckets[at];
+
+	while (name != NULL &&
+	       (name->parent != parent || strcmp(name->text, text) != 0))
+		name = name->hash_next;
+	return name;
+}
+
+static void unlink_from_node(struct node_table *table, struct node_name *name)
+{
+	struct node_name **link = &table->nodes[name->node].names;
+
+	while (*link != name)
+		link = &(*link)->node_next;
+	*link = name->node_next;
+}
+
+static void unlink_from_hash(struct node_table *table, struct node_name *name)
+{
+	uint32_t at = name_hash(name->parent, name->text) & table->name_mask;
+	struct node_name **link = &table->name_buckets[at];
+
+	while (*link != name)
+		link = &(*link)->hash_next;
+	*link = name->hash_next;
+}
+
+void name_remove(struct node_table *table, struct node_name *name)
+{
+	uint32_t node = name->node, parent = name->parent;
+
+	unlink_from_node(table, name);
+	unlink_from_hash(table, name);
+	table->nodes[parent].children--;
+	table->name_count--;
+	queue_if_dead(table, parent);
+	/* Its descriptor is now the only way to it. */
+	if (table->nodes[node].names == NULL)
+		idle_remove(table, node);
+	free(name);
+}
+
+static void make_latest(struct node_table *table, struct node_name *name)
+{
+	struct node *node = &table->nodes[name->node];
+
+	if (node->names == name)
+		return;
+	unlink_from_node(table, name);
+	name->node_next = node->names;
+	node->names = name;
+}
+
+static struct node_name *name_new(struct node_table *table, uint32_t node,
+				  uint32_t parent, const char *text)
+{
+	size_t len = strlen(text) + 1;
+	struct node_name *name = malloc(sizeof(*name) + len);
+	uint32_t at;
+
+	if (name == NULL)
+		return NULL;
+	if (table->name_count > table->name_mask)
+		names_grow(table);
+	at = name_hash(parent, text) & table->name_mask;
+	memcpy(name->text, text, len);
+	name->node = node;
+	name->parent = parent;
+	name->hash_next = table->name_buckets[at];
+	table->name_buckets[at] = name;
+	name->node_next = table->nodes[node].names;
+	table->nodes[node].names = name;
+	table->nodes[parent].children++;
+	table->name_count++;
+	return name;
+}
+
+int name_add(struct node_table *table, uint32_t node, uint32_t parent,
+	     const char *text)
+{
+	struct node_name *name = name_find(table, parent, text);
+
+	if (name != NULL && name->node != node) {
+		name_remove(table, name);
+		name = NULL;
+	}
+	if (name != NULL)
+		make_latest(table, name);
+	else
+		name = name_new(table, node, parent, text);
+	if (name == NULL)
+		return -ENOMEM;
+	if (S_ISDIR(table->nodes[node].identity.type)) {
+		while (name->node_next != NULL)
+			name_remove(table, name->node_next);
+	}
+	return 0;
+}

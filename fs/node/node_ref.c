@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Nodes in use: by id, by name, as found on disk. */
+#include "idshift/node_table.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "idshift/backing.h"
+#include "idshift/cleanup.h"
+#include "node_internal.h"
+
+/* One step of a way down to a node without a descriptor. */
+struct step {
+	uint32_t node;
+	uint32_t parent;
+	char *name;
+};
+
+struct way {
+	struct step *steps; /* the node itself first */
+	size_t count;
+	size_t room;
+};
+
+static int way_push(struct way *way, uint32_t node,
+		    const struct node_name *name)
+{
+	if (way->count == way->room) {
+		size_t room = way->room > 0 ? way->room * 2 : 8;
+		struct step *steps = realloc(way->steps, room * sizeof(*steps));
+
+		if (steps == NULL)
+			return -ENOMEM;
+		way->steps = steps;
+		way->room = room;
+	}
+	way->steps[way->count] = (struct step){
+		.node = node,
+		.parent = name->parent,
+		.name = strdup(name->text),
+	};
+	if (way->steps[way->count].name == NULL)
+		return -ENOMEM;
+	way->count++;
+	return 0;
+}
+
+/*
+ * The way from the nearest ancestor with a descriptor; every node on it is
+ * pinned, so that its ancestors can't die and what is opened stays open.
+ */
+static int way_up(struct node_table *table, uint32_t index, struct way *way)
+{
+	int r = 0;
+
+	(void)pthread_mutex_lock(&table->lock);
+	while (r == 0 && table->nodes[index].fd < 0) {
+		const struct node_name *name = table->nodes[index].names;
+
+		r = name == NULL ? -ESTALE : way_push(way, index, name);
+		if (r == 0) {
+			index = name->parent;
+			node_pin(table, index);
+		}
+	}
+	(void)pthread_mutex_unlock(&table->lock);
+	return r;
+}
+
+static void way_done(struct node_table *table, struct way *way)
+{
+	(void)pthread_mutex_lock(&table->lock);
+	for (size_t i = 0; i < way->count; i++) {
+		node_unpin(table, way->steps[i].parent);
+		free(way->steps[i].name);
+	}
+	(void)pthread_mutex_unlock(&table->lock);
+	free(way->steps);
+	*way = (struct way){ 0 };
+}
+
+/* The name did not lead there: forget it, unless it was changed meanwhile. */
+static void forget_name(struct node_table *table, const struct step *step)
+{
+	struct node_name *name;
+
+	(void)pthread_mutex_lock(&table->lock);
+	name = name_find(table, step->parent, step->name);
+	if (name != NULL && name->node == step->node)
+		name_remove(table, name);
+	(void)pthread_mutex_unlock(&table->lock);
+}
+
+/* Open the step's node; its parent has a descriptor and is pinned. */
+static int step_down(struct node_table *table, const struct step *step)
+{
+	struct node_identity expected, found;
+	struct statx stx;
+	_cleanup_fd_ int fd = -1;
+	int parent_fd, r;
+
+	(void)pthread_mutex_lock(&table->lock);
+	parent_fd = table->nodes[step->parent].fd;
+	expected = table->nodes[step->node].identity;
+	(void)pthread_mutex_unlock(&table->lock);
+
+	fd = backing_open_child(parent_fd, step->name);
+	if (fd < 0 && fd != -ENOENT && fd != -ENOTDIR)
+		return fd;
+	if (fd >= 0) {
+		r = backing_stat(fd, &stx);
+		if (r < 0)
+			return r;
+		found = identity_of(&stx);
+	}
+	if (fd < 0 || !identity_equal(&expected, &found)) {
+		forget_name(table, step);
+		return -EAGAIN;
+	}
+
+	(void)pthread_mutex_lock(&table->lock);
+	if (table->nodes[step->node].fd < 0) {
+		table->nodes[step->node].fd = take_fd(&fd);
+		table->fds++;
+	}
+	(void)pthread_mutex_unlock(&table->lock);
+	return 0;
+}
+
+/* Give a pinned node its descriptor back. */
+static int reopen(struct node_table *table, uint32_t index)
+{
+	int r;
+
+	do {
+		struct way way = { 0 };
+
+		r = way_up(table, index, &way);
+		for (size_t i = way.count; r == 0 && i-- > 0;)
+			r = step_down(table, &way.steps[i]);
+		way_done(table, &way);
+		/* Each round is paid with a name, so this ends. */
+	} while (r == -EAGAIN);
+	return r;
+}
+
+static int acquire_index(struct node_table *table, uint32_t index,
+			 struct node_ref *ret)
+{
+	int r = 0, fd;
+
+	(void)pthread_mutex_lock(&table->lock);
+	fd = table->nodes[index].fd;
+	(void)pthread_mutex_unlock(&table->lock);
+	if (fd < 0)
+		r = reopen(table, index);
+	(void)pthread_mutex_lock(&table->lock);
+	if (r == 0) {
+		*ret = (struct node_ref){
+			.table = table,
+			.index = index,
+			.id = node_id(table, index),
+			.fd = table->nodes[index].fd,
+		};
+	} else {
+		node_unpin(table, index);
+	}
+	(void)pthread_mutex_unlock(&table->lock);
+	if (r < 0)
+		node_table_settle(table);
+	return r;
+}
+
+int node_acquire(struct node_table *table, uint64_t id, struct node_ref *ret)
+{
+	uint32_t index;
+	bool ready = false;
+
+	(void)pthread_mutex_lock(&table->lock);
+	index = node_index(table, id);
+	if (index != NO_NODE) {
+		node_pin(table, index);
+		ready = table->nodes[index].fd >= 0;
+	}
+	if (ready)
+		*ret = (struct node_ref){
+			.table = table,
+			.index = index,
+			.id = id,
+			.fd = table->nodes[index].fd,
+		};
+	(void)pthread_mutex_unlock(&table->lock);
+	if (index == NO_NODE)
+		return -ESTALE;
+	return ready ? 0 : acquire_index(table, index, ret);
+}
+
+void node_release(struct node_ref *ref)
+{
+	if (ref->table == NULL)
+		return;
+	(void)pthread_mutex_lock(&ref->table->lock);
+	node_unpin(ref->table, ref->index);
+	(void)pthread_mutex_unlock(&ref->table->lock);
+	node_table_settle(ref->table);
+	*ref = NODE_REF_NONE;
+}
+
+int node_found(struct node_table *table, const struct node_ref *parent,
+	       const char *name, int fd, const struct statx *stx,
+	       struct node_ref *ret)
+{
+	struct node_identity identity = identity_of(stx);
+	_cleanup_fd_ int owned = fd;
+	uint32_t index;
+	int r = 0;
+
+	(void)pthread_mutex_lock(&table->lock);
+	index = node_find(table, &identity);
+	if (index == NO_NODE) {
+		r = node_new(table, &identity, fd, &index);
+		if (r == 0)
+			(void)take_fd(&owned);
+	} else if (table->nodes[index].fd < 0) {
+		table->nodes[index].fd = take_fd(&owned);
+		table->fds++;
+	}
+	if (r == 0) {
+		node_pin(table, index);
+		r = name_add(table, index, parent->index, name);
+		if (r < 0)
+			node_unpin(table, index);
+	}
+	if (r == 0) {
+		table->nodes[index].lookups++;
+		*ret = (struct node_ref){
+			.table = table,
+			.index = index,
+			.id = node_id(table, index),
+			.fd = table->nodes[index].fd,
+		};
+	}
+	(void)pthread_mutex_unlock(&table->lock);
+	return r;
+}
+
+void node_forget(struct node_table *table, uint64_t id, uint64_t lookups)
+{
+	uint32_t index;
+
+	(void)pthread_mutex_lock(&table->lock);
+	index = node_index(table, id);
+	if (index != NO_NODE) {
+		struct node *node = &table->nodes[index];
+
+		node->lookups -=
+			lookups < node->lookups ? lookups : node->lookups;
+		queue_if_dead(table, index);
+	}
+	(void)pthread_mutex_unlock(&table->lock);
+	node_table_settle(table);
+}
+
+int node_pin_name(struct node_table *table, const struct node_ref *parent,
+		  const char *name, struct node_ref *ret)
+{
+	struct node_name *known;
+	uint32_t index = NO_NODE;
+
+	*ret = NODE_REF_NONE;
+	(void)pthread_mutex_lock(&table->lock);
+	known = name_find(table, parent->index, name);
+	if (known != NULL) {
+		index = known->node;
+		node_pin(table, index);
+	}
+	(void)pthread_mutex_unlock(&table->lock);
+	return index == NO_NODE ? -ENOENT : acquire_index(table, index, ret);
+}
+
+void node_name_removed(struct node_table *table, const struct node_ref *parent,
+		       const char *name)
+{
+	struct node_name *known;
+
+	(void)pthread_mutex_lock(&table->lock);
+	known = name_find(table, parent->index, name);
+	if (known != NULL)
+		name_remove(table, known);
+	(void)pthread_mutex_unlock(&table->lock);
+}
+
+void node_renamed(struct node_table *table, const struct node_ref *parent,
+		  const char *name, const struct node_ref *new_parent,
+		  const char *new_name, bool exchange)
+{
+	struct node_name *from, *to;
+	uint32_t moved = NO_NODE, other = NO_NODE;
+
+	(void)pthread_mutex_lock(&table->lock);
+	from = name_find(table, parent->index, name);
+	to = name_find(table, new_parent->index, new_name);
+	if (from != NULL)
+		moved = from->node;
+	if (to != NULL)
+		other = to->node;
+	if (from != NULL)
+		name_remove(table, from);
+	if (to != NULL && to != from)
+		name_remove(table, to);
+	/* Out of memory: the descriptor, which the caller pins, remains. */
+	if (moved != NO_NODE)
+		(void)name_add(table, moved, new_parent->index, new_name);
+	if (exchange && other != NO_NODE)
+		(void)name_add(table, other, parent->index, name);
+	(void)pthread_mutex_unlock(&table->lock);
+}

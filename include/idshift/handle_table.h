@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Open files and directories, by the handle that the kernel sends back.
+ * Handles are table indices with generations.  Thread-safe; a handle's
+ * descriptor stays open until handle_remove(), which the kernel asks for once
+ * no request uses it any more.
+ */
+#ifndef IDSHIFT_HANDLE_TABLE_H
+#define IDSHIFT_HANDLE_TABLE_H
+
+#include <stdint.h>
+
+#include "idshift/dir_stream.h"
+
+struct handle_table;
+
+int handle_table_new(struct handle_table **ret);
+/* Closes what is still open.  Returns NULL. */
+struct handle_table *handle_table_free(struct handle_table *table);
+
+/* Takes ownership of fd on success. */
+int handle_add_file(struct handle_table *table, int fd, uint64_t *ret);
+/* Takes ownership of the stream on success. */
+int handle_add_dir(struct handle_table *table, struct dir_stream *dir,
+		   uint64_t *ret);
+
+/* The descriptor (not owned), -EBADF. */
+int handle_fd(struct handle_table *table, uint64_t handle);
+/* NULL when the handle is not an open directory. */
+struct dir_stream *handle_dir(struct handle_table *table, uint64_t handle);
+
+void handle_remove(struct handle_table *table, uint64_t handle);
+
+#endif

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The objects that the kernel holds references to, by node id, and a bounded
+ * cache of descriptors to them.
+ *
+ * A node id is a table index with a generation, never a pointer: an id that
+ * was forgotten, or that we never gave out, is answered with -ESTALE.  A node
+ * knows its identity on disk and the names under which it was found; names
+ * pin their parent directories.  When its descriptor was evicted it is opened
+ * again by parent and name, and the identity verified.
+ *
+ * Thread-safe.  One mutex, never held across a system call.
+ */
+#ifndef IDSHIFT_NODE_TABLE_H
+#define IDSHIFT_NODE_TABLE_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/stat.h>
+
+/* FUSE_ROOT_ID: the source directory itself. */
+#define NODE_ROOT_ID UINT64_C(1)
+
+struct node_table;
+
+/*
+ * A node in use: its path fd stays open and valid until node_release().
+ * Initialise with NODE_REF_NONE; releasing that does nothing.
+ */
+struct node_ref {
+	struct node_table *table;
+	uint32_t index;
+	uint64_t id;
+	int fd;
+};
+#define NODE_REF_NONE ((struct node_ref){ .table = NULL, .fd = -1 })
+
+/*
+ * Called for a node without a name left that is about to be dropped, while
+ * its path fd is still open; type is the object's S_IFMT.  No lock is held.
+ */
+typedef void node_orphan_fn(void *context, int path_fd, mode_t type);
+
+/*
+ * Takes ownership of root_fd on success.  max_fds bounds the cached
+ * descriptors (those in use and those of nameless nodes come on top).
+ */
+int node_table_new(int root_fd, size_t max_fds, node_orphan_fn *orphan_hook,
+		   void *orphan_context, struct node_table **ret);
+/* Returns NULL. */
+struct node_table *node_table_free(struct node_table *table);
+
+/* -ESTALE: no such node, or its object can't be found any more. */
+int node_acquire(struct node_table *table, uint64_t id, struct node_ref *ret);
+void node_release(struct node_ref *ref);
+
+/*
+ * The object `fd` (a path fd, whose statx is stx) was found as `name` in the
+ * directory `parent`: give it a node or find the one it has, add one lookup.
+ * Takes ownership of fd in every case.  *ret is acquired.
+ */
+int node_found(struct node_table *table, const struct node_ref *parent,
+	       const char *name, int fd, const struct statx *stx,
+	       struct node_ref *ret);
+
+/* Drop lookups, as FUSE_FORGET says. */
+void node_forget(struct node_table *table, uint64_t id, uint64_t lookups);
+
+/*
+ * The node known by that name, its descriptor pinned for as long as the node
+ * lives: call it before the name goes away (unlink, rename over).  -ENOENT
+ * when none is known, *ret is then NODE_REF_NONE.
+ */
+int node_pin_name(struct node_table *table, const struct node_ref *parent,
+		  const char *name, struct node_ref *ret);
+/* The name is gone from disk. */
+void node_name_removed(struct node_table *table, const struct node_ref *parent,
+		       const char *name);
+/* renameat2(2) succeeded; exchange: with RENAME_EXCHANGE. */
+void node_renamed(struct node_table *table, const struct node_ref *parent,
+		  const char *name, const struct node_ref *new_parent,
+		  const char *new_name, bool exchange);
+
+/*
+ * The mutex that serialises changes of owner, mode and record on this
+ * object; shared with other nodes, taken before no other lock.
+ */
+pthread_mutex_t *node_change_lock(const struct node_ref *ref);
+
+struct node_table_stats {
+	size_t nodes;
+	size_t fds;
+	uint64_t lookups; /* sum of all lookup counts */
+};
+void node_table_stats(struct node_table *table, struct node_table_stats *ret);
+
+static inline void cleanup_node_ref_impl(struct node_ref *ref)
+{
+	node_release(ref);
+}
+#define _cleanup_node_ __attribute__((cleanup(cleanup_node_ref_impl)))
+
+#endif
