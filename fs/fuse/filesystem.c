@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "idshift/filesystem.h"
+
+#include <errno.h>
+#include <linux/magic.h>
+#include <stdlib.h>
+#include <sys/vfs.h>
+
+#include "idshift/backing.h"
+#include "ops.h"
+
+/* Records of objects that have no xattr go with the object. */
+static void drop_orphan(void *context, int path_fd, mode_t type)
+{
+	struct filesystem *fs = context;
+	struct statx stx;
+
+	if (S_ISREG(type) || S_ISDIR(type))
+		return;
+	if (backing_stat(path_fd, &stx) == 0 && stx.stx_nlink == 0)
+		records_forget(&fs->records, path_fd, &stx);
+}
+
+static bool is_remote(int source_fd)
+{
+	struct statfs info;
+
+	if (fstatfs(source_fd, &info) < 0)
+		return true;
+	switch (info.f_type) {
+	case EXT4_SUPER_MAGIC:
+	case XFS_SUPER_MAGIC:
+	case BTRFS_SUPER_MAGIC:
+	case F2FS_SUPER_MAGIC:
+	case TMPFS_MAGIC:
+	case OVERLAYFS_SUPER_MAGIC:
+		return false;
+	default:
+		return true;
+	}
+}
+
+int filesystem_new(const struct filesystem_config *config,
+		   const struct view_policy *policy, int source_fd,
+		   struct records_db *db, struct filesystem **ret)
+{
+	struct filesystem *fs = calloc(1, sizeof(*fs));
+	int r;
+
+	if (fs == NULL)
+		return -ENOMEM;
+	fs->config = *config;
+	fs->policy = policy;
+	fs->records.policy = policy;
+	fs->remote_source = is_remote(source_fd);
+	r = handle_table_new(&fs->handles);
+	if (r == 0)
+		r = node_table_new(source_fd, config->max_fds, drop_orphan, fs,
+				   &fs->nodes);
+	if (r < 0) {
+		(void)filesystem_free(fs);
+		return r;
+	}
+	fs->records.db = db;
+	*ret = fs;
+	return 0;
+}
+
+struct filesystem *filesystem_free(struct filesystem *fs)
+{
+	if (fs == NULL)
+		return NULL;
+	fs->handles = handle_table_free(fs->handles);
+	fs->nodes = node_table_free(fs->nodes);
+	fs->records.db = records_db_close(fs->records.db);
+	free(fs);
+	return NULL;
+}
+
+static void drop_capability(struct fuse_conn_info *conn, unsigned int flag)
+{
+	conn->want &= ~flag;
+}
+
+static void op_init(void *userdata, struct fuse_conn_info *conn)
+{
+	(void)userdata;
+	/*
+	 * The kernel clears setuid and setgid before a write by a SETATTR,
+	 * and truncates for O_TRUNC by another: both are judged there.
+	 */
+	drop_capability(conn, FUSE_CAP_HANDLE_KILLPRIV);
+	drop_capability(conn, FUSE_CAP_ATOMIC_O_TRUNC);
+	/* Every listing of ours is followed by a stat of each entry. */
+	drop_capability(conn, FUSE_CAP_READDIRPLUS_AUTO);
+	conn->time_gran = 1;
+}
+
+const struct fuse_lowlevel_ops *filesystem_operations(void)
+{
+	static const struct fuse_lowlevel_ops operations = {
+		.init = op_init,
+		.lookup = op_lookup,
+		.forget = op_forget,
+		.forget_multi = op_forget_multi,
+		.getattr = op_getattr,
+		.setattr = op_setattr,
+		.readlink = op_readlink,
+		.mknod = op_mknod,
+		.mkdir = op_mkdir,
+		.unlink = op_unlink,
+		.rmdir = op_rmdir,
+		.symlink = op_symlink,
+		.rename = op_rename,
+		.link = op_link,
+		.open = op_open,
+		.read = op_read,
+		.write_buf = op_write_buf,
+		.flush = op_flush,
+		.release = op_release,
+		.fsync = op_fsync,
+		.opendir = op_opendir,
+		.readdir = op_readdir,
+		.readdirplus = op_readdirplus,
+		.releasedir = op_releasedir,
+		.fsyncdir = op_fsyncdir,
+		.statfs = op_statfs,
+		.setxattr = op_setxattr,
+		.getxattr = op_getxattr,
+		.listxattr = op_listxattr,
+		.removexattr = op_removexattr,
+		.create = op_create,
+		.fallocate = op_fallocate,
+		.copy_file_range = op_copy_file_range,
+		.lseek = op_lseek,
+	};
+
+	return &operations;
+}

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Inside of the FUSE layer.  A handler op_x() replies exactly once; what it
+ * does is in do_x(), which returns 0 or -errno and replies never.
+ */
+#ifndef IDSHIFT_OPS_H
+#define IDSHIFT_OPS_H
+
+#define FUSE_USE_VERSION 314
+
+#include <fuse_lowlevel.h>
+#include <sys/stat.h>
+
+#include "idshift/access.h"
+#include "idshift/filesystem.h"
+
+/* Who asks. */
+struct caller {
+	struct container_id uid;
+	struct container_id gid;
+	fuse_req_t req;
+};
+
+static inline struct filesystem *filesystem_of(fuse_req_t req)
+{
+	return fuse_req_userdata(req);
+}
+
+/* r is 0 or -errno. */
+static inline void reply_result(fuse_req_t req, int r)
+{
+	(void)fuse_reply_err(req, -r);
+}
+
+/*
+ * ops_common.c
+ */
+
+/* -EACCES for an id outside the user namespace's map. */
+int caller_of(const struct filesystem *fs, fuse_req_t req, struct caller *ret);
+
+/* Its current state on disk and as the container sees it. */
+int node_view(const struct filesystem *fs, const struct node_ref *node,
+	      struct statx *ret_stx, struct view *ret_view);
+
+void fill_attr(const struct filesystem *fs, const struct statx *stx,
+	       const struct view *view, struct stat *ret);
+
+/*
+ * The disk answered -EACCES where the kernel let the caller pass: if the view
+ * (read afresh, so that a host's chmod of a moment ago counts) grants
+ * `wanted` (ACCESS_*), give the acting user the bits that it needs, and
+ * record the mode that the container sees.  0: worth another try.
+ */
+int widen(const struct filesystem *fs, const struct caller *caller,
+	  const struct node_ref *node, unsigned int wanted);
+
+/*
+ * The object behind a fresh path fd (ownership taken), found as `name`: a
+ * node, one lookup added, and the reply.  entry->ino 0 on failure.
+ */
+int enter(const struct filesystem *fs, const struct node_ref *parent,
+	  const char *name, int fd, struct fuse_entry_param *entry);
+/* Replies; takes the lookup back when nobody received it. */
+void reply_entered(fuse_req_t req, int r, const struct fuse_entry_param *entry);
+
+/* A child's path fd; the mount itself, met in the source, is -ELOOP. */
+int open_child(const struct filesystem *fs, const struct caller *caller,
+	       const struct node_ref *parent, const char *name);
+/* open(2) of a node, with widening. */
+int open_node(const struct filesystem *fs, const struct caller *caller,
+	      const struct node_ref *node, int flags);
+
+/*
+ * Handlers, by theme.
+ */
+
+/* ops_namespace.c */
+void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name);
+void op_forget(fuse_req_t req, fuse_ino_t ino, uint64_t nlookup);
+void op_forget_multi(fuse_req_t req, size_t count,
+		     struct fuse_forget_data *forgets);
+void op_unlink(fuse_req_t req, fuse_ino_t parent, const char *name);
+void op_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name);
+void op_rename(fuse_req_t req, fuse_ino_t parent, const char *name,
+	       fuse_ino_t newparent, const char *newname, unsigned int flags);
+void op_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t newparent,
+	     const char *newname);
+void op_readlink(fuse_req_t req, fuse_ino_t ino);
+
+/* ops_create.c */
+void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
+	       struct fuse_file_info *fi);
+void op_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode);
+void op_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
+	      dev_t rdev);
+void op_symlink(fuse_req_t req, const char *target, fuse_ino_t parent,
+		const char *name);
+
+/* ops_attr.c */
+void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
+void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set,
+		struct fuse_file_info *fi);
+void op_statfs(fuse_req_t req, fuse_ino_t ino);
+
+/* ops_file.c */
+void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
+void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
+	     struct fuse_file_info *fi);
+void op_write_buf(fuse_req_t req, fuse_ino_t ino, struct fuse_bufvec *in,
+		  off_t off, struct fuse_file_info *fi);
+void op_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
+void op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
+void op_fsync(fuse_req_t req, fuse_ino_t ino, int datasync,
+	      struct fuse_file_info *fi);
+void op_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t offset,
+		  off_t length, struct fuse_file_info *fi);
+void op_lseek(fuse_req_t req, fuse_ino_t ino, off_t off, int whence,
+	      struct fuse_file_info *fi);
+void op_copy_file_range(fuse_req_t req, fuse_ino_t ino_in, off_t off_in,
+			struct fuse_file_info *fi_in, fuse_ino_t ino_out,
+			off_t off_out, struct fuse_file_info *fi_out,
+			size_t len, int flags);
+
+/* ops_dir.c */
+void op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
+void op_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
+		struct fuse_file_info *fi);
+void op_readdirplus(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
+		    struct fuse_file_info *fi);
+void op_releasedir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
+void op_fsyncdir(fuse_req_t req, fuse_ino_t ino, int datasync,
+		 struct fuse_file_info *fi);
+
+/* ops_xattr.c */
+void op_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size);
+void op_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name,
+		 const char *value, size_t size, int flags);
+void op_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size);
+void op_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name);
+
+#endif

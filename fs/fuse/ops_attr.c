@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "ops.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "idshift/backing.h"
+#include "idshift/cleanup.h"
+
+#define SET_OWNER (FUSE_SET_ATTR_UID | FUSE_SET_ATTR_GID)
+#define SET_VIEW (SET_OWNER | FUSE_SET_ATTR_MODE)
+#define SET_TIMES                                                              \
+	(FUSE_SET_ATTR_ATIME | FUSE_SET_ATTR_MTIME | FUSE_SET_ATTR_ATIME_NOW | \
+	 FUSE_SET_ATTR_MTIME_NOW)
+
+static int do_getattr(struct filesystem *fs, fuse_req_t req, fuse_ino_t ino,
+		      struct stat *ret)
+{
+	_cleanup_node_ struct node_ref node = NODE_REF_NONE;
+	struct caller caller;
+	struct statx stx;
+	struct view view;
+	int r;
+
+	r = caller_of(fs, req, &caller);
+	if (r == 0)
+		r = node_acquire(fs->nodes, ino, &node);
+	if (r == 0)
+		r = node_view(fs, &node, &stx, &view);
+	if (r == 0)
+		fill_attr(fs, &stx, &view, ret);
+	return r;
+}
+
+void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	struct filesystem *fs = filesystem_of(req);
+	struct stat attr;
+	int r = do_getattr(fs, req, ino, &attr);
+
+	(void)fi;
+	if (r < 0)
+		reply_result(req, r);
+	else
+		(void)fuse_reply_attr(req, &attr, fs->config.attr_timeout);
+}
+
+/* One SETATTR: checked as a whole before any of it is done (CVE-2015-8660). */
+struct attr_change {
+	struct filesystem *fs;
+	struct caller caller;
+	const struct node_ref *node;
+	const struct stat *attr;
+	int to_set;
+	int handle_fd; /* -1: not through an open file */
+	struct statx stx;
+	struct view view;
+};
+
+/* The wanted owner and mode, the present one where nothing is asked. */
+static int wanted_view(const struct attr_change *c, struct view *ret)
+{
+	const struct view_policy *policy = c->fs->policy;
+
+	*ret = c->view;
+	/* An id outside the map: chown(2) in a user namespace says EINVAL. */
+	if ((c->to_set & FUSE_SET_ATTR_UID) != 0 &&
+	    !userns_to_container(&policy->userns_uid, WIRE_ID(c->attr->st_uid),
+				 &ret->uid))
+		return -EINVAL;
+	if ((c->to_set & FUSE_SET_ATTR_GID) != 0 &&
+	    !userns_to_container(&policy->userns_gid, WIRE_ID(c->attr->st_gid),
+				 &ret->gid))
+		return -EINVAL;
+	if ((c->to_set & FUSE_SET_ATTR_MODE) != 0)
+		ret->mode = (c->view.mode & S_IFMT) |
+			    (c->attr->st_mode & MODE_BITS);
+	return 0;
+}
+
+static int change_view(struct attr_change *c, const struct view *want)
+{
+	struct view kept = *want;
+
+	switch (c->fs->config.chown_mode) {
+	case CHOWN_DENY:
+		if ((c->to_set & SET_OWNER) != 0 &&
+		    (!container_id_equal(want->uid, c->view.uid) ||
+		     !container_id_equal(want->gid, c->view.gid)))
+			return -EPERM;
+		break;
+	case CHOWN_IGNORE:
+		kept.uid = c->view.uid;
+		kept.gid = c->view.gid;
+		break;
+	case CHOWN_RECORD:
+	case CHOWN_DISK:
+		break;
+	}
+	return records_apply(&c->fs->records, c->node->fd, &c->stx, &kept);
+}
+
+static int change_size(struct attr_change *c)
+{
+	_cleanup_fd_ int opened = -1;
+	int fd = c->handle_fd;
+
+	if (fd < 0) {
+		/* The change lock is held, which widening takes. */
+		(void)pthread_mutex_unlock(node_change_lock(c->node));
+		fd = opened = open_node(c->fs, &c->caller, c->node,
+					O_WRONLY | O_NONBLOCK);
+		(void)pthread_mutex_lock(node_change_lock(c->node));
+	}
+	if (fd < 0)
+		return fd;
+	return ftruncate(fd, c->attr->st_size) < 0 ? -errno : 0;
+}
+
+static int change_times(const struct attr_change *c)
+{
+	struct timespec times[2] = {
+		{ .tv_nsec = UTIME_OMIT },
+		{ .tv_nsec = UTIME_OMIT },
+	};
+
+	if ((c->to_set & FUSE_SET_ATTR_ATIME_NOW) != 0)
+		times[0].tv_nsec = UTIME_NOW;
+	else if ((c->to_set & FUSE_SET_ATTR_ATIME) != 0)
+		times[0] = c->attr->st_atim;
+	if ((c->to_set & FUSE_SET_ATTR_MTIME_NOW) != 0)
+		times[1].tv_nsec = UTIME_NOW;
+	else if ((c->to_set & FUSE_SET_ATTR_MTIME) != 0)
+		times[1] = c->attr->st_mtim;
+	return backing_utimens(c->node->fd, times);
+}
+
+static int change_attributes(struct attr_change *c)
+{
+	struct disk_owner disk;
+	struct view want;
+	int r = node_view(c->fs, c->node, &c->stx, &c->view);
+
+	if (r < 0)
+		return r;
+	disk = backing_owner(&c->stx);
+	if ((c->to_set & SET_VIEW) != 0 && !view_is_ours(c->fs->policy, &disk))
+		return -EPERM;
+	r = wanted_view(c, &want);
+	if (r == 0 && (c->to_set & FUSE_SET_ATTR_SIZE) != 0)
+		r = change_size(c);
+	if (r == 0 && (c->to_set & FUSE_SET_ATTR_SIZE) != 0 &&
+	    (c->to_set & SET_VIEW) != 0)
+		r = backing_stat(c->node->fd, &c->stx); /* may be widened */
+	if (r == 0 && (c->to_set & SET_VIEW) != 0)
+		r = change_view(c, &want);
+	if (r == 0 && (c->to_set & SET_TIMES) != 0)
+		r = change_times(c);
+	if (r < 0)
+		return r;
+	return node_view(c->fs, c->node, &c->stx, &c->view);
+}
+
+static int do_setattr(struct filesystem *fs, fuse_req_t req, fuse_ino_t ino,
+		      const struct stat *attr, int to_set,
+		      const struct fuse_file_info *fi, struct stat *ret)
+{
+	_cleanup_node_ struct node_ref node = NODE_REF_NONE;
+	struct attr_change change = {
+		.fs = fs,
+		.node = &node,
+		.attr = attr,
+		.to_set = to_set,
+		.handle_fd = -1,
+	};
+	int r;
+
+	r = caller_of(fs, req, &change.caller);
+	if (r == 0)
+		r = node_acquire(fs->nodes, ino, &node);
+	if (r < 0)
+		return r;
+	if (fi != NULL)
+		change.handle_fd = handle_fd(fs->handles, fi->fh);
+	(void)pthread_mutex_lock(node_change_lock(&node));
+	r = change_attributes(&change);
+	(void)pthread_mutex_unlock(node_change_lock(&node));
+	if (r == 0)
+		fill_attr(fs, &change.stx, &change.view, ret);
+	return r;
+}
+
+void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set,
+		struct fuse_file_info *fi)
+{
+	struct filesystem *fs = filesystem_of(req);
+	struct stat now;
+	int r = do_setattr(fs, req, ino, attr, to_set, fi, &now);
+
+	if (r < 0)
+		reply_result(req, r);
+	else
+		(void)fuse_reply_attr(req, &now, fs->config.attr_timeout);
+}
+
+static int do_statfs(struct filesystem *fs, fuse_ino_t ino, struct statvfs *ret)
+{
+	_cleanup_node_ struct node_ref node = NODE_REF_NONE;
+	int r = node_acquire(fs->nodes, ino, &node);
+
+	if (r < 0)
+		return r;
+	return fstatvfs(node.fd, ret) < 0 ? -errno : 0;
+}
+
+void op_statfs(fuse_req_t req, fuse_ino_t ino)
+{
+	struct statvfs info;
+	int r = do_statfs(filesystem_of(req), ino, &info);
+
+	if (r < 0)
+		reply_result(req, r);
+	else
+		(void)fuse_reply_statfs(req, &info);
+}

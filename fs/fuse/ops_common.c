@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "ops.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/sysmacros.h>
+
+#include "idshift/backing.h"
+#include "idshift/cleanup.h"
+
+int caller_of(const struct filesystem *fs, fuse_req_t req, struct caller *ret)
+{
+	const struct fuse_ctx *ctx = fuse_req_ctx(req);
+	struct caller caller = { .req = req };
+
+	if (!userns_to_container(&fs->policy->userns_uid, WIRE_ID(ctx->uid),
+				 &caller.uid) ||
+	    !userns_to_container(&fs->policy->userns_gid, WIRE_ID(ctx->gid),
+				 &caller.gid))
+		return -EACCES;
+	*ret = caller;
+	return 0;
+}
+
+int node_view(const struct filesystem *fs, const struct node_ref *node,
+	      struct statx *ret_stx, struct view *ret_view)
+{
+	int r = backing_stat(node->fd, ret_stx);
+
+	if (r < 0)
+		return r;
+	return records_view(&fs->records, node->fd, ret_stx, ret_view);
+}
+
+static struct timespec to_timespec(const struct statx_timestamp *time)
+{
+	return (struct timespec){ .tv_sec = time->tv_sec,
+				  .tv_nsec = time->tv_nsec };
+}
+
+void fill_attr(const struct filesystem *fs, const struct statx *stx,
+	       const struct view *view, struct stat *ret)
+{
+	*ret = (struct stat){
+		.st_ino = stx->stx_ino,
+		.st_mode = view->mode,
+		.st_nlink = stx->stx_nlink,
+		.st_uid = view_uid_to_wire(fs->policy, view->uid,
+					   DISK_ID(stx->stx_uid))
+				  .value,
+		.st_gid = view_gid_to_wire(fs->policy, view->gid,
+					   DISK_ID(stx->stx_gid))
+				  .value,
+		.st_rdev = makedev(stx->stx_rdev_major, stx->stx_rdev_minor),
+		.st_size = (off_t)stx->stx_size,
+		.st_blksize = (blksize_t)stx->stx_blksize,
+		.st_blocks = (blkcnt_t)stx->stx_blocks,
+		.st_atim = to_timespec(&stx->stx_atime),
+		.st_mtim = to_timespec(&stx->stx_mtime),
+		.st_ctim = to_timespec(&stx->stx_ctime),
+	};
+}
+
+/*
+ * The caller's supplementary groups as container ids.  /proc/PID/status shows
+ * them in the reader's user namespace, which is the mount's: wire ids.
+ */
+static size_t caller_groups(const struct filesystem *fs,
+			    const struct caller *caller,
+			    struct container_id *groups, size_t room)
+{
+	gid_t *wire = calloc(room, sizeof(*wire));
+	size_t count = 0;
+	int n;
+
+	if (wire == NULL)
+		return 0;
+	n = fuse_req_getgroups(caller->req, (int)room, wire);
+	for (int i = 0; i < n && (size_t)i < room; i++) {
+		if (userns_to_container(&fs->policy->userns_gid,
+					WIRE_ID(wire[i]), &groups[count]))
+			count++;
+	}
+	free(wire);
+	return count;
+}
+
+#define GROUPS_ROOM 1024
+
+static int view_grants(const struct filesystem *fs, const struct caller *caller,
+		       const struct view *view, unsigned int wanted)
+{
+	_cleanup_free_ struct container_id *groups =
+		calloc(GROUPS_ROOM, sizeof(*groups));
+	struct access_object object = { .uid = view->uid,
+					.gid = view->gid,
+					.mode = view->mode };
+	struct access_caller who = { .uid = caller->uid, .gid = caller->gid };
+
+	if (groups == NULL)
+		return -ENOMEM;
+	who.groups = groups;
+	who.group_count = caller_groups(fs, caller, groups, GROUPS_ROOM);
+	if (caller->uid.value == 0)
+		who.caps = ACCESS_CAP_ALL;
+	return access_check(&who, &object, wanted, NULL);
+}
+
+int widen(const struct filesystem *fs, const struct caller *caller,
+	  const struct node_ref *node, unsigned int wanted)
+{
+	struct statx stx;
+	struct view view;
+	int r;
+
+	(void)pthread_mutex_lock(node_change_lock(node));
+	r = node_view(fs, node, &stx, &view);
+	if (r == 0)
+		r = view_grants(fs, caller, &view, wanted);
+	if (r == 0)
+		r = records_apply(&fs->records, node->fd, &stx, &view);
+	(void)pthread_mutex_unlock(node_change_lock(node));
+	return r < 0 ? -EACCES : 0;
+}
+
+int open_node(const struct filesystem *fs, const struct caller *caller,
+	      const struct node_ref *node, int flags)
+{
+	static const unsigned int wanted[] = {
+		[O_RDONLY] = ACCESS_READ,
+		[O_WRONLY] = ACCESS_WRITE,
+		[O_RDWR] = ACCESS_READ | ACCESS_WRITE,
+	};
+	int access = flags & O_ACCMODE;
+	int fd = backing_reopen(node->fd, flags);
+
+	if (fd == -EACCES &&
+	    (size_t)access < sizeof(wanted) / sizeof(*wanted) &&
+	    widen(fs, caller, node, wanted[access]) == 0)
+		fd = backing_reopen(node->fd, flags);
+	return fd;
+}
+
+/* Asks no file system but the child's own, and not a FUSE daemon like us. */
+static int is_own_mount(const struct filesystem *fs, int fd)
+{
+	uint64_t own = atomic_load_explicit(&fs->own_dev, memory_order_relaxed);
+	struct statx stx;
+
+	if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, 0, &stx) < 0)
+		return -errno;
+	return own != 0 && backing_dev(&stx) == own;
+}
+
+int open_child(const struct filesystem *fs, const struct caller *caller,
+	       const struct node_ref *parent, const char *name)
+{
+	_cleanup_fd_ int fd = -1;
+	int r;
+
+	if (!backing_name_ok(name))
+		return -EINVAL;
+	fd = backing_open_child(parent->fd, name);
+	if (fd == -EACCES && widen(fs, caller, parent, ACCESS_EXEC) == 0)
+		fd = backing_open_child(parent->fd, name);
+	if (fd < 0)
+		return fd;
+	r = is_own_mount(fs, fd);
+	if (r != 0)
+		return r < 0 ? r : -ELOOP;
+	return take_fd(&fd);
+}
+
+int enter(const struct filesystem *fs, const struct node_ref *parent,
+	  const char *name, int fd, struct fuse_entry_param *entry)
+{
+	_cleanup_node_ struct node_ref node = NODE_REF_NONE;
+	_cleanup_fd_ int owned = fd;
+	struct statx stx;
+	struct view view;
+	int r;
+
+	*entry = (struct fuse_entry_param){ .ino = 0 };
+	r = backing_stat(fd, &stx);
+	if (r == 0)
+		r = records_view(&fs->records, fd, &stx, &view);
+	if (r < 0)
+		return r;
+	r = node_found(fs->nodes, parent, name, take_fd(&owned), &stx, &node);
+	if (r < 0)
+		return r;
+	entry->ino = node.id;
+	entry->attr_timeout = fs->config.attr_timeout;
+	entry->entry_timeout = fs->config.entry_timeout;
+	fill_attr(fs, &stx, &view, &entry->attr);
+	return 0;
+}
+
+void reply_entered(fuse_req_t req, int r, const struct fuse_entry_param *entry)
+{
+	struct filesystem *fs = filesystem_of(req);
+
+	if (r < 0)
+		reply_result(req, r);
+	else if (fuse_reply_entry(req, entry) == -ENOENT && entry->ino != 0)
+		node_forget(fs->nodes, entry->ino, 1); /* interrupted */
+}

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "ops.h"
+
+#include <errno.h>
+#include <fcntl.h>
+
+#include "idshift/backing.h"
+#include "idshift/cleanup.h"
+#include "idshift/create.h"
+
+/* A new name in a directory: who makes it, where, and as what. */
+struct making {
+	struct filesystem *fs;
+	struct caller caller;
+	struct node_ref dir;
+	struct statx dir_stx;
+	struct creation creation;
+};
+
+static void making_done(struct making *making)
+{
+	node_release(&making->dir);
+}
+#define _cleanup_making_ __attribute__((cleanup(making_done)))
+
+/*
+ * The kernel has applied the umask, and its rule for setgid in a setgid
+ * directory (mode_strip_sgid); left to us are the owner, the group, and that
+ * a directory in a setgid directory is setgid too (inode_init_owner).
+ */
+static int making_begin(struct making *making, fuse_req_t req,
+			fuse_ino_t parent, const char *name, mode_t mode)
+{
+	struct filesystem *fs = filesystem_of(req);
+	struct view dir;
+	int r;
+
+	*making = (struct making){ .fs = fs, .dir = NODE_REF_NONE };
+	if (!backing_name_ok(name))
+		return -EINVAL;
+	r = caller_of(fs, req, &making->caller);
+	if (r == 0)
+		r = node_acquire(fs->nodes, parent, &making->dir);
+	if (r == 0)
+		r = node_view(fs, &making->dir, &making->dir_stx, &dir);
+	if (r < 0)
+		return r;
+	making->creation = (struct creation){
+		.records = &fs->records,
+		.dir_fd = making->dir.fd,
+		.dir = &making->dir_stx,
+		.name = name,
+		.want = {
+			.uid = making->caller.uid,
+			.gid = making->caller.gid,
+			.mode = mode,
+		},
+	};
+	if ((dir.mode & S_ISGID) != 0) {
+		making->creation.want.gid = dir.gid;
+		if (S_ISDIR(mode))
+			making->creation.want.mode |= S_ISGID;
+	}
+	return 0;
+}
+
+static bool making_widen(struct making *making, int r)
+{
+	return r == -EACCES && widen(making->fs, &making->caller, &making->dir,
+				     ACCESS_WRITE | ACCESS_EXEC) == 0;
+}
+
+static int making_enter(struct making *making, int path_fd,
+			struct fuse_entry_param *entry)
+{
+	return enter(making->fs, &making->dir, making->creation.name, path_fd,
+		     entry);
+}
+
+static int do_create(struct making *making, int flags,
+		     struct fuse_entry_param *entry, uint64_t *handle)
+{
+	_cleanup_fd_ int fd = -1;
+	int path_fd, r;
+
+	fd = create_file(&making->creation);
+	if (making_widen(making, fd))
+		fd = create_file(&making->creation);
+	/*
+	 * Somebody else made it since the kernel looked.  It has to look
+	 * again, and judge that file: -ESTALE makes it do so.
+	 */
+	if (fd == -EEXIST && (flags & O_EXCL) == 0)
+		return -ESTALE;
+	if (fd < 0)
+		return fd;
+	path_fd = backing_reopen(fd, O_PATH);
+	if (path_fd < 0)
+		return path_fd;
+	r = making_enter(making, path_fd, entry);
+	if (r < 0)
+		return r;
+	r = handle_add_file(making->fs->handles, fd, handle);
+	if (r < 0) {
+		node_forget(making->fs->nodes, entry->ino, 1);
+		return r;
+	}
+	(void)take_fd(&fd);
+	return 0;
+}
+
+void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
+	       struct fuse_file_info *fi)
+{
+	_cleanup_making_ struct making making;
+	struct fuse_entry_param entry = { .ino = 0 };
+	int r = making_begin(&making, req, parent, name,
+			     S_IFREG | (mode & MODE_BITS));
+
+	if (r == 0)
+		r = do_create(&making, fi->flags, &entry, &fi->fh);
+	if (r < 0) {
+		reply_result(req, r);
+	} else if (fuse_reply_create(req, &entry, fi) == -ENOENT) {
+		handle_remove(making.fs->handles, fi->fh);
+		node_forget(making.fs->nodes, entry.ino, 1);
+	}
+}
+
+void op_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode)
+{
+	_cleanup_making_ struct making making;
+	struct fuse_entry_param entry = { .ino = 0 };
+	int r = making_begin(&making, req, parent, name,
+			     S_IFDIR | (mode & MODE_BITS));
+
+	if (r == 0)
+		r = create_directory(&making.creation);
+	if (making_widen(&making, r))
+		r = create_directory(&making.creation);
+	if (r >= 0)
+		r = making_enter(&making, r, &entry);
+	reply_entered(req, r, &entry);
+}
+
+static int do_mknod(struct making *making, dev_t rdev)
+{
+	int fd;
+
+	if (!S_ISREG(making->creation.want.mode))
+		return create_node(&making->creation, rdev);
+	fd = create_file(&making->creation);
+	if (fd >= 0) {
+		int path_fd = backing_reopen(fd, O_PATH);
+
+		close_fd(fd);
+		fd = path_fd;
+	}
+	return fd;
+}
+
+void op_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
+	      dev_t rdev)
+{
+	_cleanup_making_ struct making making;
+	struct fuse_entry_param entry = { .ino = 0 };
+	int r = making_begin(&making, req, parent, name, mode);
+
+	if (r == 0)
+		r = do_mknod(&making, rdev);
+	if (making_widen(&making, r))
+		r = do_mknod(&making, rdev);
+	if (r >= 0)
+		r = making_enter(&making, r, &entry);
+	reply_entered(req, r, &entry);
+}
+
+void op_symlink(fuse_req_t req, const char *target, fuse_ino_t parent,
+		const char *name)
+{
+	_cleanup_making_ struct making making;
+	struct fuse_entry_param entry = { .ino = 0 };
+	int r = making_begin(&making, req, parent, name, S_IFLNK | 0777);
+
+	if (r == 0)
+		r = create_symlink(&making.creation, target);
+	if (making_widen(&making, r))
+		r = create_symlink(&making.creation, target);
+	if (r >= 0)
+		r = making_enter(&making, r, &entry);
+	reply_entered(req, r, &entry);
+}

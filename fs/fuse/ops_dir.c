@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "ops.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "idshift/backing.h"
+#include "idshift/cleanup.h"
+
+static int do_opendir(struct filesystem *fs, fuse_req_t req, fuse_ino_t ino,
+		      uint64_t *handle)
+{
+	_cleanup_node_ struct node_ref node = NODE_REF_NONE;
+	_cleanup_fd_ int fd = -1;
+	struct dir_stream *dir;
+	struct caller caller;
+	int r;
+
+	r = caller_of(fs, req, &caller);
+	if (r == 0)
+		r = node_acquire(fs->nodes, ino, &node);
+	if (r < 0)
+		return r;
+	fd = open_node(fs, &caller, &node, O_RDONLY | O_DIRECTORY);
+	if (fd < 0)
+		return fd;
+	r = dir_stream_new(fd, &dir);
+	if (r < 0)
+		return r;
+	(void)take_fd(&fd);
+	r = handle_add_dir(fs->handles, dir, handle);
+	if (r < 0)
+		(void)dir_stream_free(dir);
+	return r;
+}
+
+void op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	struct filesystem *fs = filesystem_of(req);
+	int r = do_opendir(fs, req, ino, &fi->fh);
+
+	if (r < 0)
+		reply_result(req, r);
+	else if (fuse_reply_open(req, fi) == -ENOENT)
+		handle_remove(fs->handles, fi->fh);
+}
+
+/* A reply under construction. */
+struct listing {
+	fuse_req_t req;
+	struct filesystem *fs;
+	const struct node_ref *dir;
+	bool plus;
+	char *buffer;
+	size_t size;
+	size_t used;
+};
+
+static bool is_dot(const char *name)
+{
+	return strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
+}
+
+static size_t add_plain(struct listing *list, const struct dir_item *item)
+{
+	struct stat attr = { .st_ino = item->ino, .st_mode = item->type };
+
+	return fuse_add_direntry(list->req, list->buffer + list->used,
+				 list->size - list->used, item->name, &attr,
+				 (off_t)item->next);
+}
+
+/*
+ * An entry with its attributes is a lookup, counted unless it does not fit.
+ * One that can't be looked up is listed all the same: the caller's own lookup
+ * will tell why.
+ */
+static size_t add_plus(struct listing *list, const struct dir_item *item)
+{
+	struct fuse_entry_param entry = {
+		.attr = { .st_ino = item->ino, .st_mode = item->type },
+	};
+	size_t room = list->size - list->used, need;
+
+	/* "." and ".." are not looked up: node id 0. */
+	if (!is_dot(item->name)) {
+		struct caller caller;
+		int fd = caller_of(list->fs, list->req, &caller);
+
+		if (fd == 0)
+			fd = open_child(list->fs, &caller, list->dir,
+					item->name);
+		if (fd < 0 ||
+		    enter(list->fs, list->dir, item->name, fd, &entry) < 0)
+			entry = (struct fuse_entry_param){
+				.attr = { .st_ino = item->ino,
+					  .st_mode = item->type },
+			};
+	}
+	need = fuse_add_direntry_plus(list->req, list->buffer + list->used,
+				      room, item->name, &entry,
+				      (off_t)item->next);
+	if (need > room && entry.ino != 0)
+		node_forget(list->fs->nodes, entry.ino, 1);
+	return need;
+}
+
+static int fill_listing(struct listing *list, struct dir_stream *dir,
+			uint64_t position)
+{
+	struct dir_item item;
+	int r = dir_stream_seek(dir, position);
+
+	if (r < 0)
+		return r;
+	while ((r = dir_stream_next(dir, &item)) > 0) {
+		size_t need = list->plus ? add_plus(list, &item) :
+					   add_plain(list, &item);
+
+		if (need > list->size - list->used) {
+			dir_stream_unread(dir);
+			return 0;
+		}
+		list->used += need;
+	}
+	/* What is already listed goes out; the error comes next time. */
+	return list->used > 0 ? 0 : r;
+}
+
+static void readdir_common(fuse_req_t req, fuse_ino_t ino, size_t size,
+			   off_t off, const struct fuse_file_info *fi,
+			   bool plus)
+{
+	struct filesystem *fs = filesystem_of(req);
+	struct dir_stream *dir = handle_dir(fs->handles, fi->fh);
+	_cleanup_node_ struct node_ref node = NODE_REF_NONE;
+	_cleanup_free_ char *buffer = malloc(size > 0 ? size : 1);
+	struct listing list = {
+		.req = req,
+		.fs = fs,
+		.dir = &node,
+		.plus = plus,
+		.buffer = buffer,
+		.size = size,
+	};
+	int r = 0;
+
+	if (dir == NULL)
+		r = -EBADF;
+	else if (buffer == NULL)
+		r = -ENOMEM;
+	else
+		r = node_acquire(fs->nodes, ino, &node);
+	if (r == 0) {
+		dir_stream_lock(dir);
+		r = fill_listing(&list, dir, (uint64_t)off);
+		dir_stream_unlock(dir);
+	}
+	if (r < 0)
+		reply_result(req, r);
+	else
+		(void)fuse_reply_buf(req, buffer, list.used);
+}
+
+void op_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
+		struct fuse_file_info *fi)
+{
+	readdir_common(req, ino, size, off, fi, false);
+}
+
+void op_readdirplus(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
+		    struct fuse_file_info *fi)
+{
+	readdir_common(req, ino, size, off, fi, true);
+}
+
+void op_releasedir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	(void)ino;
+	handle_remove(filesystem_of(req)->handles, fi->fh);
+	reply_result(req, 0);
+}
+
+void op_fsyncdir(fuse_req_t req, fuse_ino_t ino, int datasync,
+		 struct fuse_file_info *fi)
+{
+	int fd = handle_fd(filesystem_of(req)->handles, fi->fh);
+	int r = fd;
+
+	(void)ino;
+	if (fd >= 0)
+		r = (datasync ? fdatasync(fd) : fsync(fd)) < 0 ? -errno : 0;
+	reply_result(req, r);
+}

@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "ops.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "idshift/backing.h"
+#include "idshift/cleanup.h"
+
+/*
+ * Flags for the source's descriptor.  The kernel has dealt with O_TRUNC by a
+ * SETATTR of its own; appending is decided at each write, since a descriptor
+ * may also carry write-back of mapped pages; and O_DIRECT would make that
+ * write-back fail on its alignment.
+ */
+static int source_flags(int flags)
+{
+	return flags &
+	       ~(O_APPEND | O_DIRECT | O_TRUNC | O_NOFOLLOW | O_CREAT | O_EXCL);
+}
+
+static int do_open(struct filesystem *fs, fuse_req_t req, fuse_ino_t ino,
+		   int flags, uint64_t *handle)
+{
+	_cleanup_node_ struct node_ref node = NODE_REF_NONE;
+	_cleanup_fd_ int fd = -1;
+	struct caller caller;
+	int r;
+
+	r = caller_of(fs, req, &caller);
+	if (r == 0)
+		r = node_acquire(fs->nodes, ino, &node);
+	if (r < 0)
+		return r;
+	fd = open_node(fs, &caller, &node, source_flags(flags));
+	if (fd == -EPERM && (flags & O_NOATIME) != 0)
+		fd = open_node(fs, &caller, &node,
+			       source_flags(flags) & ~O_NOATIME);
+	if (fd < 0)
+		return fd;
+	r = handle_add_file(fs->handles, fd, handle);
+	if (r == 0)
+		(void)take_fd(&fd);
+	return r;
+}
+
+void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	struct filesystem *fs = filesystem_of(req);
+	int r = do_open(fs, req, ino, fi->flags, &fi->fh);
+
+	if (r < 0)
+		reply_result(req, r);
+	else if (fuse_reply_open(req, fi) == -ENOENT)
+		handle_remove(fs->handles, fi->fh);
+}
+
+void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
+	     struct fuse_file_info *fi)
+{
+	int fd = handle_fd(filesystem_of(req)->handles, fi->fh);
+	_cleanup_free_ char *buffer = NULL;
+	size_t done = 0;
+
+	(void)ino;
+	if (fd < 0) {
+		reply_result(req, fd);
+		return;
+	}
+	buffer = malloc(size > 0 ? size : 1);
+	if (buffer == NULL) {
+		reply_result(req, -ENOMEM);
+		return;
+	}
+	/* The kernel takes a short read for the end of the file. */
+	while (done < size) {
+		ssize_t got = pread(fd, buffer + done, size - done,
+				    off + (off_t)done);
+
+		if (got < 0 && done == 0) {
+			reply_result(req, -errno);
+			return;
+		}
+		if (got <= 0)
+			break;
+		done += (size_t)got;
+	}
+	(void)fuse_reply_buf(req, buffer, done);
+}
+
+/* All of the data to one place; the count written or -errno. */
+static ssize_t write_at(int fd, const char *data, size_t size, off_t off,
+			bool append)
+{
+	size_t done = 0;
+
+	while (done < size) {
+		struct iovec part = {
+			.iov_base = (void *)(uintptr_t)(data + done),
+			.iov_len = size - done,
+		};
+		ssize_t put = pwritev2(fd, &part, 1, off + (off_t)done,
+				       append ? RWF_APPEND : 0);
+
+		if (put < 0 && done == 0)
+			return -errno;
+		if (put <= 0)
+			break;
+		done += (size_t)put;
+	}
+	return (ssize_t)done;
+}
+
+static ssize_t do_write(struct filesystem *fs, struct fuse_bufvec *in,
+			off_t off, const struct fuse_file_info *fi)
+{
+	int fd = handle_fd(fs->handles, fi->fh);
+	size_t size = fuse_buf_size(in);
+	_cleanup_free_ char *copy = NULL;
+	/* Write-back of a mapped page goes where the page is. */
+	bool append = (fi->flags & O_APPEND) != 0 && fi->writepage == 0;
+
+	if (fd < 0)
+		return fd;
+	if (in->count == 1 && (in->buf[0].flags & FUSE_BUF_IS_FD) == 0)
+		return write_at(fd, in->buf[0].mem, size, off, append);
+
+	struct fuse_bufvec out = FUSE_BUFVEC_INIT(size);
+	ssize_t got;
+
+	copy = malloc(size > 0 ? size : 1);
+	if (copy == NULL)
+		return -ENOMEM;
+	out.buf[0].mem = copy;
+	got = fuse_buf_copy(&out, in, 0);
+	return got < 0 ? got : write_at(fd, copy, (size_t)got, off, append);
+}
+
+void op_write_buf(fuse_req_t req, fuse_ino_t ino, struct fuse_bufvec *in,
+		  off_t off, struct fuse_file_info *fi)
+{
+	ssize_t r = do_write(filesystem_of(req), in, off, fi);
+
+	(void)ino;
+	if (r < 0)
+		reply_result(req, (int)r);
+	else
+		(void)fuse_reply_write(req, (size_t)r);
+}
+
+/* close(2) of a duplicate reports what a network or quota source has to say. */
+void op_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	int fd = handle_fd(filesystem_of(req)->handles, fi->fh);
+	int r = fd;
+
+	(void)ino;
+	if (fd >= 0) {
+		int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+
+		r = copy < 0 || close(copy) < 0 ? -errno : 0;
+	}
+	reply_result(req, r);
+}
+
+void op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	(void)ino;
+	handle_remove(filesystem_of(req)->handles, fi->fh);
+	reply_result(req, 0);
+}
+
+void op_fsync(fuse_req_t req, fuse_ino_t ino, int datasync,
+	      struct fuse_file_info *fi)
+{
+	int fd = handle_fd(filesystem_of(req)->handles, fi->fh);
+	int r = fd;
+
+	(void)ino;
+	if (fd >= 0)
+		r = (datasync ? fdatasync(fd) : fsync(fd)) < 0 ? -errno : 0;
+	reply_result(req, r);
+}
+
+void op_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t offset,
+		  off_t length, struct fuse_file_info *fi)
+{
+	int fd = handle_fd(filesystem_of(req)->handles, fi->fh);
+	int r = fd;
+
+	(void)ino;
+	if (fd >= 0)
+		r = fallocate(fd, mode, offset, length) < 0 ? -errno : 0;
+	reply_result(req, r);
+}
+
+void op_lseek(fuse_req_t req, fuse_ino_t ino, off_t off, int whence,
+	      struct fuse_file_info *fi)
+{
+	int fd = handle_fd(filesystem_of(req)->handles, fi->fh);
+	off_t at;
+
+	(void)ino;
+	if (fd < 0) {
+		reply_result(req, fd);
+		return;
+	}
+	at = lseek(fd, off, whence);
+	if (at < 0)
+		reply_result(req, -errno);
+	else
+		(void)fuse_reply_lseek(req, at);
+}
+
+void op_copy_file_range(fuse_req_t req, fuse_ino_t ino_in, off_t off_in,
+			struct fuse_file_info *fi_in, fuse_ino_t ino_out,
+			off_t off_out, struct fuse_file_info *fi_out,
+			size_t len, int flags)
+{
+	struct filesystem *fs = filesystem_of(req);
+	int in = handle_fd(fs->handles, fi_in->fh);
+	int out = handle_fd(fs->handles, fi_out->fh);
+	ssize_t copied;
+
+	(void)ino_in;
+	(void)ino_out;
+	if (in < 0 || out < 0) {
+		reply_result(req, -EBADF);
+		return;
+	}
+	copied = copy_file_range(in, &off_in, out, &off_out, len,
+				 (unsigned int)flags);
+	if (copied < 0)
+		reply_result(req, -errno);
+	else
+		(void)fuse_reply_write(req, (size_t)copied);
+}

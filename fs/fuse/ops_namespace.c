@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "ops.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "idshift/backing.h"
+#include "idshift/cleanup.h"
+
+static int do_lookup(struct filesystem *fs, fuse_req_t req, fuse_ino_t parent,
+		     const char *name, struct fuse_entry_param *entry)
+{
+	_cleanup_node_ struct node_ref dir = NODE_REF_NONE;
+	struct caller caller;
+	int r;
+
+	r = caller_of(fs, req, &caller);
+	if (r == 0)
+		r = node_acquire(fs->nodes, parent, &dir);
+	if (r == 0)
+		r = open_child(fs, &caller, &dir, name);
+	return r < 0 ? r : enter(fs, &dir, name, r, entry);
+}
+
+void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
+{
+	struct filesystem *fs = filesystem_of(req);
+	struct fuse_entry_param entry = { .ino = 0 };
+	int r = do_lookup(fs, req, parent, name, &entry);
+
+	if (r == -ENOENT && fs->config.negative_timeout > 0) {
+		/* Node id 0: the kernel remembers that there is nothing. */
+		entry.entry_timeout = fs->config.negative_timeout;
+		r = 0;
+	}
+	reply_entered(req, r, &entry);
+}
+
+void op_forget(fuse_req_t req, fuse_ino_t ino, uint64_t nlookup)
+{
+	node_forget(filesystem_of(req)->nodes, ino, nlookup);
+	fuse_reply_none(req);
+}
+
+void op_forget_multi(fuse_req_t req, size_t count,
+		     struct fuse_forget_data *forgets)
+{
+	for (size_t i = 0; i < count; i++)
+		node_forget(filesystem_of(req)->nodes, forgets[i].ino,
+			    forgets[i].nlookup);
+	fuse_reply_none(req);
+}
+
+static int unlink_once(const struct node_ref *dir, const char *name, int flags)
+{
+	return unlinkat(dir->fd, name, flags) < 0 ? -errno : 0;
+}
+
+static int do_unlink(struct filesystem *fs, fuse_req_t req, fuse_ino_t parent,
+		     const char *name, int flags)
+{
+	_cleanup_node_ struct node_ref dir = NODE_REF_NONE;
+	_cleanup_node_ struct node_ref victim = NODE_REF_NONE;
+	struct caller caller;
+	int r;
+
+	r = caller_of(fs, req, &caller);
+	if (r == 0)
+		r = node_acquire(fs->nodes, parent, &dir);
+	if (r < 0)
+		return r;
+	if (!backing_name_ok(name))
+		return -EINVAL;
+	/* Whoever has it open goes on using it. */
+	(void)node_pin_name(fs->nodes, &dir, name, &victim);
+	r = unlink_once(&dir, name, flags);
+	if (r == -EACCES &&
+	    widen(fs, &caller, &dir, ACCESS_WRITE | ACCESS_EXEC) == 0)
+		r = unlink_once(&dir, name, flags);
+	if (r == 0)
+		node_name_removed(fs->nodes, &dir, name);
+	return r;
+}
+
+void op_unlink(fuse_req_t req, fuse_ino_t parent, const char *name)
+{
+	reply_result(req, do_unlink(filesystem_of(req), req, parent, name, 0));
+}
+
+void op_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)
+{
+	reply_result(req, do_unlink(filesystem_of(req), req, parent, name,
+				    AT_REMOVEDIR));
+}
+
+struct move {
+	struct node_ref from;
+	struct node_ref to;
+	const char *name;
+	const char *new_name;
+	unsigned int flags;
+};
+
+static int rename_once(const struct move *move)
+{
+	if (renameat2(move->from.fd, move->name, move->to.fd, move->new_name,
+		      move->flags) < 0)
+		return -errno;
+	return 0;
+}
+
+static int rename_widened(struct filesystem *fs, const struct caller *caller,
+			  const struct move *move)
+{
+	unsigned int wanted = ACCESS_WRITE | ACCESS_EXEC;
+	int r = rename_once(move);
+
+	if (r == -EACCES && widen(fs, caller, &move->from, wanted) == 0 &&
+	    widen(fs, caller, &move->to, wanted) == 0)
+		r = rename_once(move);
+	return r;
+}
+
+static int do_rename(struct filesystem *fs, fuse_req_t req, fuse_ino_t parent,
+		     fuse_ino_t newparent, struct move *move)
+{
+	_cleanup_node_ struct node_ref source = NODE_REF_NONE;
+	_cleanup_node_ struct node_ref target = NODE_REF_NONE;
+	struct caller caller;
+	int r;
+
+	if (!backing_name_ok(move->name) || !backing_name_ok(move->new_name))
+		return -EINVAL;
+	/* As for a device: only a whiteout-making overlay needs it. */
+	if ((move->flags & RENAME_WHITEOUT) != 0)
+		return -EINVAL;
+	r = caller_of(fs, req, &caller);
+	if (r == 0)
+		r = node_acquire(fs->nodes, parent, &move->from);
+	if (r == 0)
+		r = node_acquire(fs->nodes, newparent, &move->to);
+	if (r < 0)
+		return r;
+	(void)node_pin_name(fs->nodes, &move->from, move->name, &source);
+	(void)node_pin_name(fs->nodes, &move->to, move->new_name, &target);
+	r = rename_widened(fs, &caller, move);
+	if (r == 0)
+		node_renamed(fs->nodes, &move->from, move->name, &move->to,
+			     move->new_name,
+			     (move->flags & RENAME_EXCHANGE) != 0);
+	return r;
+}
+
+void op_rename(fuse_req_t req, fuse_ino_t parent, const char *name,
+	       fuse_ino_t newparent, const char *newname, unsigned int flags)
+{
+	struct move move = {
+		.from = NODE_REF_NONE,
+		.to = NODE_REF_NONE,
+		.name = name,
+		.new_name = newname,
+		.flags = flags,
+	};
+	int r = do_rename(filesystem_of(req), req, parent, newparent, &move);
+
+	node_release(&move.from);
+	node_release(&move.to);
+	reply_result(req, r);
+}
+
+static int do_link(struct filesystem *fs, fuse_req_t req, fuse_ino_t ino,
+		   fuse_ino_t newparent, const char *newname,
+		   struct fuse_entry_param *entry)
+{
+	_cleanup_node_ struct node_ref node = NODE_REF_NONE;
+	_cleanup_node_ struct node_ref dir = NODE_REF_NONE;
+	struct caller caller;
+	int r;
+
+	if (!backing_name_ok(newname))
+		return -EINVAL;
+	r = caller_of(fs, req, &caller);
+	if (r == 0)
+		r = node_acquire(fs->nodes, ino, &node);
+	if (r == 0)
+		r = node_acquire(fs->nodes, newparent, &dir);
+	if (r == 0)
+		r = backing_link(node.fd, dir.fd, newname);
+	if (r == -EACCES &&
+	    widen(fs, &caller, &dir, ACCESS_WRITE | ACCESS_EXEC) == 0)
+		r = backing_link(node.fd, dir.fd, newname);
+	if (r == 0)
+		r = open_child(fs, &caller, &dir, newname);
+	return r < 0 ? r : enter(fs, &dir, newname, r, entry);
+}
+
+void op_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t newparent,
+	     const char *newname)
+{
+	struct fuse_entry_param entry = { .ino = 0 };
+	int r = do_link(filesystem_of(req), req, ino, newparent, newname,
+			&entry);
+
+	reply_entered(req, r, &entry);
+}
+
+static int do_readlink(struct filesystem *fs, fuse_ino_t ino,
+		       char target[PATH_MAX + 1])
+{
+	_cleanup_node_ struct node_ref node = NODE_REF_NONE;
+	ssize_t len;
+	int r = node_acquire(fs->nodes, ino, &node);
+
+	if (r < 0)
+		return r;
+	len = readlinkat(node.fd, "", target, PATH_MAX + 1);
+	if (len < 0)
+		return -errno;
+	if (len > PATH_MAX)
+		return -ENAMETOOLONG;
+	target[len] = '\0';
+	return 0;
+}
+
+void op_readlink(fuse_req_t req, fuse_ino_t ino)
+{
+	char target[PATH_MAX + 1];
+	int r = do_readlink(filesystem_of(req), ino, target);
+
+	if (r < 0)
+		reply_result(req, r);
+	else
+		(void)fuse_reply_readlink(req, target);
+}

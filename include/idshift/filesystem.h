@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* A mounted source: what all FUSE handlers share. */
+#ifndef IDSHIFT_FILESYSTEM_H
+#define IDSHIFT_FILESYSTEM_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "idshift/chown_mode.h"
+#include "idshift/handle_table.h"
+#include "idshift/node_table.h"
+#include "idshift/records.h"
+#include "idshift/view.h"
+
+struct fuse_lowlevel_ops;
+
+struct filesystem_config {
+	enum chown_mode chown_mode;
+	bool xattrs;	     /* user.* attributes are served */
+	double attr_timeout; /* seconds */
+	double entry_timeout;
+	double negative_timeout;
+	size_t max_fds;
+};
+
+struct filesystem {
+	struct filesystem_config config;
+	const struct view_policy *policy;
+	struct records records;
+	struct node_table *nodes;
+	struct handle_table *handles;
+	/* statx(2) of the source may answer from a network cache. */
+	bool remote_source;
+	/* backing_dev() of the mount itself; set once it is known. */
+	_Atomic uint64_t own_dev;
+};
+
+/*
+ * Takes ownership of source_fd (a path fd of the source directory) and of the
+ * database on success; the policy has to outlive the file system.
+ */
+int filesystem_new(const struct filesystem_config *config,
+		   const struct view_policy *policy, int source_fd,
+		   struct records_db *db, struct filesystem **ret);
+/* NULL is fine; returns NULL. */
+struct filesystem *filesystem_free(struct filesystem *fs);
+
+/*
+ * The handlers, for fuse_session_new() with a struct filesystem as user data.
+ */
+const struct fuse_lowlevel_ops *filesystem_operations(void);
+
+#endif
