@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "idshift/session.h"
+
+#define FUSE_USE_VERSION 314
+
+#include <errno.h>
+#include <fcntl.h>
+#include <fuse_lowlevel.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+#include "idshift/backing.h"
+#include "idshift/cleanup.h"
+#include "idshift/filesystem.h"
+#include "idshift/records_db.h"
+#include "idshift/state_dir.h"
+#include "mount_fuse.h"
+
+/* libfuse starts threads on demand, up to this many. */
+#define DEFAULT_THREADS 10
+
+/* As many descriptors as we may have; a quarter of them for the cache. */
+static size_t descriptor_bound(const struct options *options)
+{
+	struct rlimit limit = { .rlim_cur = 1024, .rlim_max = 1024 };
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+		limit.rlim_cur = limit.rlim_max;
+		(void)setrlimit(RLIMIT_NOFILE, &limit);
+	}
+	if (options->max_fds > 0)
+		return options->max_fds;
+	return limit.rlim_cur / 4;
+}
+
+static int open_database(const struct options *options, struct records_db **ret,
+			 struct error *error)
+{
+	_cleanup_free_ char *dir = state_dir(options->state);
+	int r = dir == NULL ? -errno : records_db_open(dir, ret);
+
+	if (r < 0)
+		(void)error_set(error, EXIT_STATUS_OTHER,
+				"state directory '%s': %s; name a writable "
+				"one with state=DIR",
+				dir != NULL ? dir : "", strerror(-r));
+	return r;
+}
+
+static int open_filesystem(const struct options *options,
+			   const struct view_policy *policy,
+			   struct filesystem **ret, struct error *error)
+{
+	struct filesystem_config config = {
+		.chown_mode = options->chown,
+		.xattrs = options->xattr == XATTR_MODE_RW,
+		.attr_timeout = options->attr_timeout,
+		.entry_timeout = options->entry_timeout,
+		.negative_timeout = options->negative_timeout,
+		.max_fds = descriptor_bound(options),
+	};
+	_cleanup_fd_ int source =
+		open(options->source, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	struct records_db *db;
+	int r;
+
+	if (source < 0) {
+		r = -errno;
+		(void)error_set(error, EXIT_STATUS_SOURCE, "source '%s': %s",
+				options->source, strerror(errno));
+		return r;
+	}
+	r = open_database(options, &db, error);
+	if (r < 0)
+		return r;
+	r = filesystem_new(&config, policy, source, db, ret);
+	if (r < 0) {
+		(void)records_db_close(db);
+		(void)error_set(error, EXIT_STATUS_OTHER, "%s", strerror(-r));
+		return r;
+	}
+	(void)take_fd(&source);
+	return 0;
+}
+
+/* So that lookups can tell the mount when they meet it in the source. */
+static void learn_own_device(struct filesystem *fs, const char *mountpoint)
+{
+	struct statx stx;
+
+	/* Nobody answers requests yet: ask for what the kernel has. */
+	if (statx(AT_FDCWD, mountpoint, AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT, 0,
+		  &stx) == 0)
+		atomic_store(&fs->own_dev, backing_dev(&stx));
+}
+
+static int serve(struct fuse_session *session, const struct options *options)
+{
+	struct fuse_loop_config *config = fuse_loop_cfg_create();
+	int r;
+
+	if (config == NULL)
+		return -ENOMEM;
+	fuse_loop_cfg_set_max_threads(config, options->threads > 0 ?
+						      options->threads :
+						      DEFAULT_THREADS);
+	r = options->threads == 1 ? fuse_session_loop(session) :
+				    fuse_session_loop_mt(session, config);
+	fuse_loop_cfg_destroy(config);
+	/* Positive: the signal that ended it. */
+	return r < 0 ? r : 0;
+}
+
+static int run_session(struct fuse_session *session, struct filesystem *fs,
+		       const struct options *options,
+		       session_mounted_fn *mounted, void *context,
+		       struct error *error)
+{
+	int r;
+
+	if (fuse_set_signal_handlers(session) < 0)
+		return error_set(error, EXIT_STATUS_OTHER,
+				 "signal handlers: %s", strerror(errno));
+	r = mount_fuse(session, options, error);
+	if (r == 0) {
+		learn_own_device(fs, options->mountpoint);
+		mounted(context);
+		r = serve(session, options);
+		if (r < 0)
+			(void)error_set(error, EXIT_STATUS_OTHER,
+					"serving '%s': %s", options->mountpoint,
+					strerror(-r));
+		fuse_session_unmount(session);
+	}
+	fuse_remove_signal_handlers(session);
+	return r;
+}
+
+int session_run(const struct options *options, const struct view_policy *policy,
+		session_mounted_fn *mounted, void *context, struct error *error)
+{
+	struct filesystem *fs = NULL;
+	struct fuse_session *session;
+	int r;
+
+	/* Modes are decided by the container's umask, not by ours. */
+	(void)umask(0);
+	r = open_filesystem(options, policy, &fs, error);
+	if (r < 0)
+		return r;
+	r = mount_fuse_session(options, fs, &session, error);
+	if (r == 0) {
+		r = run_session(session, fs, options, mounted, context, error);
+		fuse_session_destroy(session);
+	}
+	(void)filesystem_free(fs);
+	return r;
+}

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Foreground or background, and the word that the mount answers. */
+#include "idshift/session.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "idshift/cleanup.h"
+
+/*
+ * A new mount's root has uid 0 in the kernel until its first GETATTR: a
+ * container whose first call is a chown of it would get EPERM.
+ */
+static int wait_for_answer(const char *mountpoint)
+{
+	struct statx stx;
+
+	if (statx(AT_FDCWD, mountpoint, AT_STATX_FORCE_SYNC, STATX_BASIC_STATS,
+		  &stx) < 0)
+		return -errno;
+	return 0;
+}
+
+/* sd_notify(3), which needs no library for one datagram. */
+static void notify_ready(void)
+{
+	const char *path = getenv("NOTIFY_SOCKET");
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	static const char message[] = "READY=1";
+	size_t len = path != NULL ? strlen(path) : 0;
+	_cleanup_fd_ int fd = -1;
+
+	if (len < 2 || len >= sizeof(address.sun_path))
+		return;
+	memcpy(address.sun_path, path, len);
+	if (path[0] == '@')
+		address.sun_path[0] = '\0';
+	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd >= 0)
+		(void)sendto(
+			fd, message, sizeof(message) - 1, MSG_NOSIGNAL,
+			(const struct sockaddr *)&address,
+			(socklen_t)(offsetof(struct sockaddr_un, sun_path) +
+				    len));
+}
+
+static void *foreground_ready(void *mountpoint)
+{
+	if (wait_for_answer(mountpoint) == 0)
+		notify_ready();
+	return NULL;
+}
+
+/* The thread that serves can't ask the mount itself. */
+static void foreground_mounted(void *context)
+{
+	const struct options *options = context;
+	sigset_t all, old;
+	pthread_t thread;
+
+	(void)sigfillset(&all);
+	(void)pthread_sigmask(SIG_SETMASK, &all, &old);
+	if (pthread_create(&thread, NULL, foreground_ready,
+			   options->mountpoint) == 0)
+		(void)pthread_detach(thread);
+	(void)pthread_sigmask(SIG_SETMASK, &old, NULL);
+}
+
+/* From daemon to parent: one of these, or nothing when it died. */
+struct report {
+	int result; /* 0: mounted */
+	struct error error;
+};
+
+static void send_report(int *fd, const struct report *report)
+{
+	if (*fd < 0)
+		return;
+	if (write(*fd, report, sizeof(*report)) < 0)
+		return;
+	close_fd(take_fd(fd));
+}
+
+static void background_mounted(void *context)
+{
+	struct report report = { .result = 0 };
+	int *fd = context;
+
+	/* From here on nobody reads what is printed. */
+	_cleanup_fd_ int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	if (null >= 0) {
+		(void)dup2(null, STDIN_FILENO);
+		(void)dup2(null, STDOUT_FILENO);
+		(void)dup2(null, STDERR_FILENO);
+	}
+	send_report(fd, &report);
+}
+
+static void run_daemon(const struct options *options,
+		       const struct view_policy *policy, int report_fd)
+{
+	struct report report = { .result = 0 };
+
+	(void)setsid();
+	if (chdir("/") < 0)
+		return;
+	report.result = session_run(options, policy, background_mounted,
+				    &report_fd, &report.error);
+	if (report.result < 0)
+		send_report(&report_fd, &report);
+}
+
+static int await_daemon(pid_t daemon, int report_fd,
+			const struct options *options, struct error *error)
+{
+	struct report report;
+	int r;
+
+	if (read(report_fd, &report, sizeof(report)) != sizeof(report)) {
+		(void)waitpid(daemon, NULL, 0);
+		return error_set(error, EXIT_STATUS_OTHER,
+				 "the daemon ended before it had mounted");
+	}
+	if (report.result < 0) {
+		(void)waitpid(daemon, NULL, 0);
+		*error = report.error;
+		return report.result;
+	}
+	r = wait_for_answer(options->mountpoint);
+	if (r < 0) {
+		(void)kill(daemon, SIGTERM);
+		return error_set(error, EXIT_STATUS_OTHER,
+				 "mount on '%s' does not answer: %s",
+				 options->mountpoint, strerror(-r));
+	}
+	return 0;
+}
+
+int session_start(const struct options *options,
+		  const struct view_policy *policy, struct error *error)
+{
+	_cleanup_fd_ int receive = -1, report = -1;
+	int fds[2];
+	pid_t daemon;
+
+	if (options->foreground)
+		return session_run(options, policy, foreground_mounted,
+				   (void *)(uintptr_t)options, error);
+	if (pipe2(fds, O_CLOEXEC) < 0)
+		return error_set(error, EXIT_STATUS_OTHER, "pipe: %s",
+				 strerror(errno));
+	receive = fds[0];
+	report = fds[1];
+	daemon = fork();
+	if (daemon < 0)
+		return error_set(error, EXIT_STATUS_OTHER, "fork: %s",
+				 strerror(errno));
+	if (daemon == 0) {
+		close_fd(take_fd(&receive));
+		run_daemon(options, policy, take_fd(&report));
+		_exit(EXIT_SUCCESS); /* what there is to say was reported */
+	}
+	close_fd(take_fd(&report));
+	return await_daemon(daemon, receive, options, error);
+}

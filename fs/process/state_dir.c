@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "idshift/state_dir.h"
+
+#include <errno.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static char *below(const char *base, const char *rest)
+{
+	char *path;
+
+	return asprintf(&path, "%s/%s", base, rest) < 0 ? NULL : path;
+}
+
+char *state_dir(const char *given)
+{
+	const char *base = getenv("XDG_STATE_HOME");
+	const struct passwd *user;
+
+	if (given != NULL)
+		return strdup(given);
+	if (base != NULL && base[0] == '/')
+		return below(base, "idshift");
+	base = getenv("HOME");
+	if (base == NULL || base[0] != '/') {
+		user = getpwuid(geteuid());
+		base = user != NULL ? user->pw_dir : NULL;
+	}
+	if (base == NULL) {
+		errno = ENOENT;
+		return NULL;
+	}
+	return below(base, ".local/state/idshift");
+}
