@@ -2,6 +2,7 @@
 #include "idshift/podman_map.h"
 
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -40,10 +41,22 @@ void podman_map_destroy(struct podman_map *map)
 	extent_list_destroy(&map->gid);
 }
 
-#define refuse(reading, spec, format, ...)                                 \
-	error_set((reading)->error, EXIT_STATUS_MAP, "%s '%.*s': " format, \
-		  (reading)->option, (int)(spec)->len,                     \
-		  (spec)->start __VA_OPT__(, ) __VA_ARGS__)
+__attribute__((format(printf, 3, 4))) static int refuse(
+	const struct reading *reading, const struct text *spec,
+	const char *format, ...)
+{
+	char reason[200];
+	va_list arguments;
+
+	va_start(arguments, format);
+	if (vsnprintf(reason, sizeof(reason), format, arguments) < 0)
+		reason[0] = '\0';
+	va_end(arguments);
+	return error_set(reading->error, EXIT_STATUS_MAP, "%s '%.*s': %s",
+			 reading->option,
+			 (int)(spec->len < 200 ? spec->len : 200), spec->start,
+			 reason);
+}
 
 /* What podman calls the ids on the right-hand side. */
 static const char *host_word(bool rootless)

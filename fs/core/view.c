@@ -74,6 +74,7 @@ static void base_view(const struct view_policy *policy,
 		      const struct disk_owner *disk, struct view *ret)
 {
 	ret->mode = disk->mode;
+	ret->acl = NULL;
 	if (!owner_map_to_container(&policy->owner_uid, disk->uid, &ret->uid))
 		ret->uid = policy->unmapped;
 	if (!owner_map_to_container(&policy->owner_gid, disk->gid, &ret->gid))
@@ -110,8 +111,46 @@ static bool recorded_gid_counts(const struct view_policy *policy,
 	return disk_id_equal(counterpart, disk->gid);
 }
 
+mode_t view_mode_for_disk(mode_t view_mode, const struct acl *acl)
+{
+	mode_t mask = S_IRWXO, group = S_IRWXO, all = S_IRWXO;
+
+	if (acl == NULL)
+		return view_mode;
+	for (size_t i = 0; i < acl->count; i++) {
+		const struct acl_entry *entry = &acl->entries[i];
+
+		switch (entry->tag) {
+		case ACL_GROUP_OBJ:
+			group = entry->perm;
+			break;
+		case ACL_MASK:
+			mask = entry->perm;
+			break;
+		case ACL_USER:
+		case ACL_GROUP:
+			all &= entry->perm;
+			break;
+		default:
+			break;
+		}
+	}
+	/* Whom an entry names may on the host be in the group, or another. */
+	all &= mask;
+	return (view_mode & ~(mode_t)(S_IRWXG | S_IRWXO)) | (group & all) << 3 |
+	       (view_mode & all);
+}
+
 void view_of(const struct view_policy *policy, const struct disk_owner *disk,
 	     const struct override_stat *record, struct view *ret)
+{
+	view_of_recorded(policy, disk, record, NULL, ret);
+}
+
+void view_of_recorded(const struct view_policy *policy,
+		      const struct disk_owner *disk,
+		      const struct override_stat *record, const struct acl *acl,
+		      struct view *ret)
 {
 	struct view base;
 	enum group_backing group;
@@ -128,8 +167,11 @@ void view_of(const struct view_policy *policy, const struct disk_owner *disk,
 	if (!record->has_mode || S_ISLNK(type))
 		return;
 	group = group_backing(policy, disk, &base, ret->gid);
-	if (disk_mode(record->mode, type, group) == (disk->mode & MODE_BITS))
-		ret->mode = type | (record->mode & MODE_BITS);
+	if (disk_mode(view_mode_for_disk(record->mode, acl), type, group) !=
+	    (disk->mode & MODE_BITS))
+		return;
+	ret->mode = type | (record->mode & MODE_BITS);
+	ret->acl = acl;
 }
 
 void view_plan(const struct view_policy *policy, const struct disk_owner *disk,
@@ -152,13 +194,16 @@ void view_plan(const struct view_policy *policy, const struct disk_owner *disk,
 	if (!S_ISLNK(type)) {
 		base_view(policy, &after, &base);
 		group = group_backing(policy, &after, &base, gid);
-		after.mode = type | disk_mode(mode, type, group);
+		after.mode =
+			type | disk_mode(view_mode_for_disk(mode, want->acl),
+					 type, group);
 	}
 	base_view(policy, &after, &base);
 
 	ret->gid = after.gid;
 	ret->mode = after.mode & MODE_BITS;
-	ret->recorded = !container_id_equal(base.uid, uid) ||
+	ret->recorded = want->acl != NULL ||
+			!container_id_equal(base.uid, uid) ||
 			!container_id_equal(base.gid, gid) ||
 			(base.mode & MODE_BITS) != mode;
 	ret->record = (struct override_stat){

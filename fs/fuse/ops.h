@@ -39,6 +39,10 @@ static inline void reply_result(fuse_req_t req, int r)
 /* -EACCES for an id outside the user namespace's map. */
 int caller_of(const struct filesystem *fs, fuse_req_t req, struct caller *ret);
 
+/* In the group, or with the privilege of one who is (container root). */
+bool caller_in_group(const struct filesystem *fs, const struct caller *caller,
+		     const struct view *view);
+
 /* Its current state on disk and as the container sees it. */
 int node_view(const struct filesystem *fs, const struct node_ref *node,
 	      struct statx *ret_stx, struct view *ret_view);
@@ -54,6 +58,25 @@ void fill_attr(const struct filesystem *fs, const struct statx *stx,
  */
 int widen(const struct filesystem *fs, const struct caller *caller,
 	  const struct node_ref *node, unsigned int wanted);
+
+static inline bool is_privileged(mode_t mode)
+{
+	return S_ISREG(mode) && (mode & (S_ISUID | S_ISGID)) != 0;
+}
+
+/*
+ * The mode after a write, truncate or chown by the caller: no setuid, and
+ * setgid only without g+x and for members (setattr_should_drop_suidgid()).
+ */
+mode_t mode_without_privileges(const struct filesystem *fs,
+			       const struct caller *caller,
+			       const struct view *view);
+/*
+ * Before a write.  With FUSE_HANDLE_KILLPRIV_V2 the kernel leaves this to us;
+ * container root has no CAP_FSETID that would count, since that is asked for
+ * in the initial namespace.
+ */
+void drop_privileges(struct filesystem *fs, fuse_req_t req, uint64_t ino);
 
 /*
  * The object behind a fresh path fd (ownership taken), found as `name`: a

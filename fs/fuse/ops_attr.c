@@ -14,6 +14,7 @@
 #define SET_TIMES                                                              \
 	(FUSE_SET_ATTR_ATIME | FUSE_SET_ATTR_MTIME | FUSE_SET_ATTR_ATIME_NOW | \
 	 FUSE_SET_ATTR_MTIME_NOW)
+#define SET_ANY (SET_VIEW | SET_TIMES | FUSE_SET_ATTR_SIZE)
 
 static int do_getattr(struct filesystem *fs, fuse_req_t req, fuse_ino_t ino,
 		      struct stat *ret)
@@ -74,6 +75,10 @@ static int wanted_view(const struct attr_change *c, struct view *ret)
 	    !userns_to_container(&policy->userns_gid, WIRE_ID(c->attr->st_gid),
 				 &ret->gid))
 		return -EINVAL;
+	/* truncate(2) and chown(2) take setuid and setgid away. */
+	if ((c->to_set & (SET_OWNER | FUSE_SET_ATTR_SIZE)) != 0)
+		ret->mode =
+			mode_without_privileges(c->fs, &c->caller, &c->view);
 	if ((c->to_set & FUSE_SET_ATTR_MODE) != 0)
 		ret->mode = (c->view.mode & S_IFMT) |
 			    (c->attr->st_mode & MODE_BITS);
@@ -137,6 +142,39 @@ static int change_times(const struct attr_change *c)
 	return backing_utimens(c->node->fd, times);
 }
 
+/*
+ * A request that sets nothing is chown(-1, -1), or the kernel dropping setuid
+ * and setgid ahead of a write or fallocate.
+ */
+static int drop_and_touch(struct attr_change *c)
+{
+	struct view want = c->view;
+	struct disk_owner disk = backing_owner(&c->stx);
+
+	if (!view_is_ours(c->fs->policy, &disk))
+		return 0;
+	want.mode = mode_without_privileges(c->fs, &c->caller, &want);
+	return records_apply(&c->fs->records, c->node->fd, &c->stx, &want);
+}
+
+static int change_in_turn(struct attr_change *c, const struct view *want)
+{
+	bool sized = (c->to_set & FUSE_SET_ATTR_SIZE) != 0;
+	bool changed =
+		(c->to_set & SET_VIEW) != 0 || want->mode != c->view.mode;
+	int r = 0;
+
+	if (sized)
+		r = change_size(c);
+	if (r == 0 && sized && changed)
+		r = backing_stat(c->node->fd, &c->stx); /* may be widened */
+	if (r == 0 && changed)
+		r = change_view(c, want);
+	if (r == 0 && (c->to_set & SET_TIMES) != 0)
+		r = change_times(c);
+	return r;
+}
+
 static int change_attributes(struct attr_change *c)
 {
 	struct disk_owner disk;
@@ -149,18 +187,16 @@ static int change_attributes(struct attr_change *c)
 	if ((c->to_set & SET_VIEW) != 0 && !view_is_ours(c->fs->policy, &disk))
 		return -EPERM;
 	r = wanted_view(c, &want);
-	if (r == 0 && (c->to_set & FUSE_SET_ATTR_SIZE) != 0)
-		r = change_size(c);
-	if (r == 0 && (c->to_set & FUSE_SET_ATTR_SIZE) != 0 &&
-	    (c->to_set & SET_VIEW) != 0)
-		r = backing_stat(c->node->fd, &c->stx); /* may be widened */
-	if (r == 0 && (c->to_set & SET_VIEW) != 0)
-		r = change_view(c, &want);
-	if (r == 0 && (c->to_set & SET_TIMES) != 0)
-		r = change_times(c);
+	if (r == 0 && (c->to_set & SET_ANY) == 0)
+		r = drop_and_touch(c);
+	else if (r == 0)
+		r = change_in_turn(c, &want);
 	if (r < 0)
 		return r;
-	return node_view(c->fs, c->node, &c->stx, &c->view);
+	r = node_view(c->fs, c->node, &c->stx, &c->view);
+	if (r == 0)
+		node_set_privileged(c->node, is_privileged(c->view.mode));
+	return r;
 }
 
 static int do_setattr(struct filesystem *fs, fuse_req_t req, fuse_ino_t ino,

@@ -62,6 +62,8 @@ void fill_attr(const struct filesystem *fs, const struct statx *stx,
 	};
 }
 
+#define GROUPS_ROOM 1024
+
 /*
  * The caller's supplementary groups as container ids.  /proc/PID/status shows
  * them in the reader's user namespace, which is the mount's: wire ids.
@@ -86,7 +88,63 @@ static size_t caller_groups(const struct filesystem *fs,
 	return count;
 }
 
-#define GROUPS_ROOM 1024
+bool caller_in_group(const struct filesystem *fs, const struct caller *caller,
+		     const struct view *view)
+{
+	_cleanup_free_ struct container_id *groups = NULL;
+	struct access_caller who = { .uid = caller->uid, .gid = caller->gid };
+
+	/* capable_wrt_inode_uidgid(): both ids have to be mapped. */
+	if (caller->uid.value == 0 && container_id_is_mapped(view->uid) &&
+	    container_id_is_mapped(view->gid))
+		return true;
+	if (container_id_equal(caller->gid, view->gid))
+		return true;
+	groups = calloc(GROUPS_ROOM, sizeof(*groups));
+	if (groups == NULL)
+		return false;
+	who.groups = groups;
+	who.group_count = caller_groups(fs, caller, groups, GROUPS_ROOM);
+	return access_in_group(&who, view->gid);
+}
+
+mode_t mode_without_privileges(const struct filesystem *fs,
+			       const struct caller *caller,
+			       const struct view *view)
+{
+	mode_t mode = view->mode;
+
+	if (!S_ISREG(mode))
+		return mode;
+	if ((mode & S_ISGID) != 0 &&
+	    ((mode & S_IXGRP) != 0 || !caller_in_group(fs, caller, view)))
+		mode &= ~(mode_t)S_ISGID;
+	return mode & ~(mode_t)S_ISUID;
+}
+
+void drop_privileges(struct filesystem *fs, fuse_req_t req, uint64_t ino)
+{
+	_cleanup_node_ struct node_ref node = NODE_REF_NONE;
+	struct caller caller;
+	struct statx stx;
+	struct view view;
+	mode_t mode;
+
+	if (!node_is_privileged(fs->nodes, ino) ||
+	    caller_of(fs, req, &caller) < 0 ||
+	    node_acquire(fs->nodes, ino, &node) < 0)
+		return;
+	(void)pthread_mutex_lock(node_change_lock(&node));
+	if (node_view(fs, &node, &stx, &view) == 0) {
+		mode = mode_without_privileges(fs, &caller, &view);
+		if (mode != view.mode) {
+			view.mode = mode;
+			(void)records_apply(&fs->records, node.fd, &stx, &view);
+		}
+		node_set_privileged(&node, is_privileged(view.mode));
+	}
+	(void)pthread_mutex_unlock(node_change_lock(&node));
+}
 
 static int view_grants(const struct filesystem *fs, const struct caller *caller,
 		       const struct view *view, unsigned int wanted)
@@ -190,6 +248,8 @@ int enter(const struct filesystem *fs, const struct node_ref *parent,
 	r = node_found(fs->nodes, parent, name, take_fd(&owned), &stx, &node);
 	if (r < 0)
 		return r;
+	if (is_privileged(view.mode))
+		node_set_privileged(&node, true);
 	entry->ino = node.id;
 	entry->attr_timeout = fs->config.attr_timeout;
 	entry->entry_timeout = fs->config.entry_timeout;

@@ -14,18 +14,46 @@ struct making {
 	struct caller caller;
 	struct node_ref dir;
 	struct statx dir_stx;
+	struct acl *default_acl; /* recorded one, owned */
 	struct creation creation;
 };
 
 static void making_done(struct making *making)
 {
 	node_release(&making->dir);
+	acl_free(making->default_acl);
 }
 #define _cleanup_making_ __attribute__((cleanup(making_done)))
 
+/* Where a default ACL is inherited, the umask does not count (umask(2)). */
+static int inherit(struct making *making)
+{
+	struct filesystem *fs = making->fs;
+	struct creation *creation = &making->creation;
+	struct acl *acl = NULL;
+	int r;
+
+	r = records_acl_get(&fs->records, making->dir.fd, &making->dir_stx,
+			    RECORDS_ACL_DEFAULT, &acl,
+			    &creation->disk_default_acl);
+	if (r == -EOPNOTSUPP)
+		r = 0;
+	if (r == 0 && acl != NULL && !creation->disk_default_acl) {
+		r = records_acl_inherited(&fs->records, making->dir.fd,
+					  &making->dir_stx,
+					  &making->default_acl);
+		creation->default_acl = making->default_acl;
+	}
+	if (r == 0 && acl == NULL)
+		creation->want.mode &=
+			~(fuse_req_ctx(making->caller.req)->umask & 0777);
+	acl_free(acl);
+	return r;
+}
+
 /*
- * The kernel has applied the umask, and its rule for setgid in a setgid
- * directory (mode_strip_sgid); left to us are the owner, the group, and that
+ * The kernel has applied its rule for setgid in a setgid directory
+ * (mode_strip_sgid); left to us are the owner, the group, the umask, and that
  * a directory in a setgid directory is setgid too (inode_init_owner).
  */
 static int making_begin(struct making *making, fuse_req_t req,
@@ -61,7 +89,7 @@ static int making_begin(struct making *making, fuse_req_t req,
 		if (S_ISDIR(mode))
 			making->creation.want.mode |= S_ISGID;
 	}
-	return 0;
+	return S_ISLNK(mode) ? 0 : inherit(making);
 }
 
 static bool making_widen(struct making *making, int r)

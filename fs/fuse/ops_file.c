@@ -142,9 +142,11 @@ static ssize_t do_write(struct filesystem *fs, struct fuse_bufvec *in,
 void op_write_buf(fuse_req_t req, fuse_ino_t ino, struct fuse_bufvec *in,
 		  off_t off, struct fuse_file_info *fi)
 {
-	ssize_t r = do_write(filesystem_of(req), in, off, fi);
+	struct filesystem *fs = filesystem_of(req);
+	ssize_t r;
 
-	(void)ino;
+	drop_privileges(fs, req, ino);
+	r = do_write(fs, in, off, fi);
 	if (r < 0)
 		reply_result(req, (int)r);
 	else
@@ -191,7 +193,7 @@ void op_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t offset,
 	int fd = handle_fd(filesystem_of(req)->handles, fi->fh);
 	int r = fd;
 
-	(void)ino;
+	drop_privileges(filesystem_of(req), req, ino);
 	if (fd >= 0)
 		r = fallocate(fd, mode, offset, length) < 0 ? -errno : 0;
 	reply_result(req, r);
@@ -226,7 +228,7 @@ void op_copy_file_range(fuse_req_t req, fuse_ino_t ino_in, off_t off_in,
 	ssize_t copied;
 
 	(void)ino_in;
-	(void)ino_out;
+	drop_privileges(fs, req, ino_out);
 	if (in < 0 || out < 0) {
 		reply_result(req, -EBADF);
 		return;

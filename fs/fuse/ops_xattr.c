@@ -3,58 +3,131 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <linux/xattr.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "idshift/acl.h"
 #include "idshift/backing.h"
 #include "idshift/cleanup.h"
+#include "idshift/records_side.h"
+
+/* Who serves a name. */
+enum name_kind {
+	NAME_DISK, /* the source, as it is */
+	NAME_ACL_ACCESS,
+	NAME_ACL_DEFAULT,
+	NAME_CAPABILITY,
+	NAME_FOREIGN, /* not the caller's: ours, trusted.*, other security.* */
+	NAME_UNSUPPORTED,
+};
 
 static bool has_prefix(const char *name, const char *prefix)
 {
 	return strncmp(name, prefix, strlen(prefix)) == 0;
 }
 
-/*
- * 0 for a name that is served, else what reading (writing) it answers; as
- * xattr_permission() of fs/xattr.c does for names that are not the caller's.
- */
-static int judge_name(const struct filesystem *fs, const char *name,
-		      bool writing)
+static enum name_kind name_kind(const struct filesystem *fs, const char *name)
 {
-	if (!fs->config.xattrs)
-		return -EOPNOTSUPP;
-	if (has_prefix(name, "user."))
-		return !records_xattr_is_ours(name) ? 0 :
-		       writing			    ? -EPERM :
-						      -ENODATA;
-	if (has_prefix(name, "trusted.") || has_prefix(name, "security."))
+	if (strcmp(name, ACL_XATTR_ACCESS) == 0)
+		return NAME_ACL_ACCESS;
+	if (strcmp(name, ACL_XATTR_DEFAULT) == 0)
+		return NAME_ACL_DEFAULT;
+	if (strcmp(name, XATTR_NAME_CAPS) == 0)
+		return NAME_CAPABILITY;
+	if (has_prefix(name, XATTR_USER_PREFIX)) {
+		if (!fs->config.xattrs)
+			return NAME_UNSUPPORTED;
+		return side_is_hidden(name) ? NAME_FOREIGN : NAME_DISK;
+	}
+	if (has_prefix(name, XATTR_TRUSTED_PREFIX) ||
+	    has_prefix(name, XATTR_SECURITY_PREFIX))
+		return NAME_FOREIGN;
+	return NAME_UNSUPPORTED;
+}
+
+/* As xattr_permission() of fs/xattr.c answers for trusted.*. */
+static int refuse(enum name_kind kind, bool writing)
+{
+	if (kind == NAME_FOREIGN)
 		return writing ? -EPERM : -ENODATA;
 	return -EOPNOTSUPP;
 }
 
-static int acquire(struct filesystem *fs, fuse_req_t req, fuse_ino_t ino,
-		   struct caller *caller, struct node_ref *node)
+static enum acl_which acl_which(enum name_kind kind)
 {
-	int r = caller_of(fs, req, caller);
-
-	return r < 0 ? r : node_acquire(fs->nodes, ino, node);
+	return kind == NAME_ACL_ACCESS ? RECORDS_ACL_ACCESS :
+					 RECORDS_ACL_DEFAULT;
 }
 
-static ssize_t do_getxattr(struct filesystem *fs, fuse_req_t req,
-			   fuse_ino_t ino, const char *name, char *value,
-			   size_t size)
-{
-	_cleanup_node_ struct node_ref node = NODE_REF_NONE;
+struct target {
+	struct filesystem *fs;
 	struct caller caller;
-	ssize_t r = judge_name(fs, name, false);
+	struct node_ref node;
+	struct statx stx;
+};
 
+static void target_done(struct target *target)
+{
+	node_release(&target->node);
+}
+#define _cleanup_target_ __attribute__((cleanup(target_done)))
+
+static int target_begin(struct target *target, fuse_req_t req, fuse_ino_t ino)
+{
+	struct filesystem *fs = filesystem_of(req);
+	int r;
+
+	*target = (struct target){ .fs = fs, .node = NODE_REF_NONE };
+	r = caller_of(fs, req, &target->caller);
 	if (r == 0)
-		r = acquire(fs, req, ino, &caller, &node);
+		r = node_acquire(fs->nodes, ino, &target->node);
+	if (r == 0)
+		r = backing_stat(target->node.fd, &target->stx);
+	return r;
+}
+
+static ssize_t get_acl(struct target *target, enum name_kind kind, char *value,
+		       size_t size)
+{
+	_cleanup_acl_ struct acl *acl = NULL;
+	size_t need;
+	int r;
+
+	r = records_acl_get(&target->fs->records, target->node.fd, &target->stx,
+			    acl_which(kind), &acl, NULL);
 	if (r < 0)
 		return r;
-	r = backing_getxattr(node.fd, name, value, size);
-	if (r == -EACCES && widen(fs, &caller, &node, ACCESS_READ) == 0)
-		r = backing_getxattr(node.fd, name, value, size);
+	if (acl == NULL)
+		return -ENODATA;
+	need = acl_blob_size(acl);
+	if (size > 0)
+		r = acl_format(acl, value, size);
+	return r < 0 ? r : (ssize_t)need;
+}
+
+static ssize_t do_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name,
+			   char *value, size_t size)
+{
+	enum name_kind kind = name_kind(filesystem_of(req), name);
+	_cleanup_target_ struct target target = { .node = NODE_REF_NONE };
+	ssize_t r;
+
+	if (kind == NAME_FOREIGN || kind == NAME_UNSUPPORTED)
+		return refuse(kind, false);
+	r = target_begin(&target, req, ino);
+	if (r < 0)
+		return r;
+	if (kind == NAME_CAPABILITY)
+		return records_capability_get(&target.fs->records,
+					      target.node.fd, &target.stx,
+					      value, size);
+	if (kind != NAME_DISK)
+		return get_acl(&target, kind, value, size);
+	r = backing_getxattr(target.node.fd, name, value, size);
+	if (r == -EACCES &&
+	    widen(target.fs, &target.caller, &target.node, ACCESS_READ) == 0)
+		r = backing_getxattr(target.node.fd, name, value, size);
 	return r;
 }
 
@@ -76,89 +149,210 @@ void op_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
 	ssize_t r = -ENOMEM;
 
 	if (value != NULL || size == 0)
-		r = do_getxattr(filesystem_of(req), req, ino, name, value,
-				size);
+		r = do_getxattr(req, ino, name, value, size);
 	reply_value(req, r, value, size);
 }
 
-static int do_setxattr(struct filesystem *fs, fuse_req_t req, fuse_ino_t ino,
-		       const char *name, const char *value, size_t size,
-		       int flags)
+/* acl NULL removes. */
+static int set_acl(struct target *target, enum name_kind kind,
+		   const struct acl *acl)
 {
-	_cleanup_node_ struct node_ref node = NODE_REF_NONE;
-	struct caller caller;
-	int r = judge_name(fs, name, true);
+	struct filesystem *fs = target->fs;
+	struct view view;
+	bool drop_setgid = false;
+	int r = node_view(fs, &target->node, &target->stx, &view);
 
-	if (r == 0)
-		r = acquire(fs, req, ino, &caller, &node);
 	if (r < 0)
 		return r;
-	r = backing_setxattr(node.fd, name, value, size, flags);
-	if (r == -EACCES && widen(fs, &caller, &node, ACCESS_WRITE) == 0)
-		r = backing_setxattr(node.fd, name, value, size, flags);
+	/* Where the kernel would send FUSE_SETXATTR_ACL_KILL_SGID. */
+	if (acl != NULL && kind == NAME_ACL_ACCESS &&
+	    (view.mode & S_ISGID) != 0)
+		drop_setgid = !caller_in_group(fs, &target->caller, &view);
+	r = records_acl_set(&fs->records, target->node.fd, &target->stx,
+			    acl_which(kind), acl, drop_setgid);
+	if (r == 0 && is_privileged(view.mode))
+		node_set_privileged(&target->node, true);
+	return r;
+}
+
+static int set_acl_blob(struct target *target, enum name_kind kind,
+			const char *value, size_t size)
+{
+	_cleanup_acl_ struct acl *acl = NULL;
+	int r = acl_parse(value, size, &acl);
+
+	if (r == 0 && acl != NULL)
+		r = acl_validate(acl);
+	return r < 0 ? r : set_acl(target, kind, acl);
+}
+
+/* Attributes of ours need the disk's u+w, which container root may lack. */
+static int set_capability(struct target *target, const char *value, size_t size)
+{
+	const struct records *records = &target->fs->records;
+	int r = records_capability_set(records, target->node.fd, &target->stx,
+				       value, size);
+
+	if (r == -EACCES &&
+	    widen(target->fs, &target->caller, &target->node, 0) == 0)
+		r = records_capability_set(records, target->node.fd,
+					   &target->stx, value, size);
+	return r;
+}
+
+static int do_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name,
+		       const char *value, size_t size, int flags)
+{
+	enum name_kind kind = name_kind(filesystem_of(req), name);
+	_cleanup_target_ struct target target = { .node = NODE_REF_NONE };
+	int r;
+
+	if (kind == NAME_FOREIGN || kind == NAME_UNSUPPORTED)
+		return refuse(kind, true);
+	r = target_begin(&target, req, ino);
+	if (r < 0)
+		return r;
+	if (kind == NAME_CAPABILITY && size > 0)
+		return set_capability(&target, value, size);
+	if (kind == NAME_CAPABILITY)
+		return -EINVAL;
+	if (kind != NAME_DISK) {
+		(void)pthread_mutex_lock(node_change_lock(&target.node));
+		r = set_acl_blob(&target, kind, value, size);
+		(void)pthread_mutex_unlock(node_change_lock(&target.node));
+		return r;
+	}
+	r = backing_setxattr(target.node.fd, name, value, size, flags);
+	if (r == -EACCES &&
+	    widen(target.fs, &target.caller, &target.node, ACCESS_WRITE) == 0)
+		r = backing_setxattr(target.node.fd, name, value, size, flags);
 	return r;
 }
 
 void op_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name,
 		 const char *value, size_t size, int flags)
 {
-	reply_result(req, do_setxattr(filesystem_of(req), req, ino, name, value,
-				      size, flags));
+	reply_result(req, do_setxattr(req, ino, name, value, size, flags));
 }
 
-static int do_removexattr(struct filesystem *fs, fuse_req_t req, fuse_ino_t ino,
-			  const char *name)
+static int remove_capability(struct target *target)
 {
-	_cleanup_node_ struct node_ref node = NODE_REF_NONE;
-	struct caller caller;
-	int r = judge_name(fs, name, true);
+	ssize_t len = records_capability_get(
+		&target->fs->records, target->node.fd, &target->stx, NULL, 0);
 
-	if (r == 0)
-		r = acquire(fs, req, ino, &caller, &node);
+	return len < 0 ? (int)len : set_capability(target, NULL, 0);
+}
+
+static int do_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name)
+{
+	enum name_kind kind = name_kind(filesystem_of(req), name);
+	_cleanup_target_ struct target target = { .node = NODE_REF_NONE };
+	int r;
+
+	if (kind == NAME_FOREIGN || kind == NAME_UNSUPPORTED)
+		return refuse(kind, true);
+	r = target_begin(&target, req, ino);
 	if (r < 0)
 		return r;
-	r = backing_removexattr(node.fd, name);
-	if (r == -EACCES && widen(fs, &caller, &node, ACCESS_WRITE) == 0)
-		r = backing_removexattr(node.fd, name);
+	if (kind == NAME_CAPABILITY)
+		return remove_capability(&target);
+	if (kind != NAME_DISK) {
+		(void)pthread_mutex_lock(node_change_lock(&target.node));
+		r = set_acl(&target, kind, NULL);
+		(void)pthread_mutex_unlock(node_change_lock(&target.node));
+		return r;
+	}
+	r = backing_removexattr(target.node.fd, name);
+	if (r == -EACCES &&
+	    widen(target.fs, &target.caller, &target.node, ACCESS_WRITE) == 0)
+		r = backing_removexattr(target.node.fd, name);
 	return r;
 }
 
 void op_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name)
 {
-	reply_result(req, do_removexattr(filesystem_of(req), req, ino, name));
+	reply_result(req, do_removexattr(req, ino, name));
 }
 
-/* Keep the names that the mount serves; the new length. */
-static size_t filter_names(const struct filesystem *fs, char *list, size_t size)
+/* The name that the container knows an attribute by; NULL: none. */
+static const char *shown_name(const struct filesystem *fs, const char *name)
 {
-	size_t kept = 0;
+	static const struct {
+		enum side side;
+		const char *shown;
+	} recorded[] = {
+		{ SIDE_ACL_ACCESS, ACL_XATTR_ACCESS },
+		{ SIDE_ACL_DEFAULT, ACL_XATTR_DEFAULT },
+		{ SIDE_CAPABILITY, XATTR_NAME_CAPS },
+	};
+
+	switch (name_kind(fs, name)) {
+	case NAME_DISK:
+	case NAME_ACL_ACCESS:
+	case NAME_ACL_DEFAULT:
+		return name;
+	default:
+		break;
+	}
+	for (size_t i = 0; i < sizeof(recorded) / sizeof(recorded[0]); i++) {
+		if (strcmp(name, side_name(recorded[i].side)) == 0)
+			return recorded[i].shown;
+	}
+	return NULL;
+}
+
+/* Every name is listed once: the disk and a record may both have an ACL. */
+static bool is_listed(const char *list, size_t size, const char *name)
+{
+	for (size_t at = 0; at < size; at += strlen(list + at) + 1) {
+		if (strcmp(list + at, name) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* What of the source's names the mount shows; the length. */
+static size_t show_names(const struct filesystem *fs, const char *names,
+			 size_t size, char *list, size_t room)
+{
+	size_t used = 0;
 
 	for (size_t at = 0; at < size;) {
-		size_t len = strnlen(list + at, size - at) + 1;
+		size_t len = strnlen(names + at, size - at) + 1;
+		const char *shown;
 
 		if (len > size - at)
 			break; /* not terminated */
-		if (judge_name(fs, list + at, false) == 0) {
-			memmove(list + kept, list + at, len);
-			kept += len;
-		}
+		shown = shown_name(fs, names + at);
 		at += len;
+		if (shown == NULL || is_listed(list, used, shown))
+			continue;
+		len = strlen(shown) + 1;
+		if (len > room - used)
+			break;
+		memcpy(list + used, shown, len);
+		used += len;
 	}
-	return kept;
+	return used;
 }
 
-static ssize_t do_listxattr(struct filesystem *fs, fuse_ino_t ino, char *list,
-			    size_t room)
+static ssize_t do_listxattr(struct filesystem *fs, fuse_ino_t ino, char *list)
 {
 	_cleanup_node_ struct node_ref node = NODE_REF_NONE;
-	ssize_t len = node_acquire(fs->nodes, ino, &node);
+	_cleanup_free_ char *names = malloc(XATTR_LIST_MAX);
+	ssize_t len;
 
+	if (names == NULL)
+		return -ENOMEM;
+	len = node_acquire(fs->nodes, ino, &node);
 	if (len == 0)
-		len = backing_listxattr(node.fd, list, room);
+		len = backing_listxattr(node.fd, names, XATTR_LIST_MAX);
 	/* Symbolic links have none of those that are served. */
 	if (len == -ELOOP || len == -EOPNOTSUPP)
 		return 0;
-	return len < 0 ? len : (ssize_t)filter_names(fs, list, (size_t)len);
+	return len < 0 ? len :
+			 (ssize_t)show_names(fs, names, (size_t)len, list,
+					     XATTR_LIST_MAX);
 }
 
 void op_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size)
@@ -167,7 +361,7 @@ void op_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size)
 	ssize_t r = -ENOMEM;
 
 	if (list != NULL)
-		r = do_listxattr(filesystem_of(req), ino, list, XATTR_LIST_MAX);
+		r = do_listxattr(filesystem_of(req), ino, list);
 	if (r >= 0 && size > 0 && (size_t)r > size)
 		r = -ERANGE;
 	reply_value(req, r, list, size);

@@ -51,6 +51,7 @@ struct node {
 	bool live;
 	bool idle;
 	bool queued; /* on the dead list */
+	bool privileged;
 };
 
 struct node_table {

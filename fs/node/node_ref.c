@@ -316,3 +316,23 @@ void node_renamed(struct node_table *table, const struct node_ref *parent,
 		(void)name_add(table, other, parent->index, name);
 	(void)pthread_mutex_unlock(&table->lock);
 }
+
+void node_set_privileged(const struct node_ref *ref, bool privileged)
+{
+	(void)pthread_mutex_lock(&ref->table->lock);
+	ref->table->nodes[ref->index].privileged = privileged;
+	(void)pthread_mutex_unlock(&ref->table->lock);
+}
+
+bool node_is_privileged(struct node_table *table, uint64_t id)
+{
+	bool privileged = false;
+	uint32_t index;
+
+	(void)pthread_mutex_lock(&table->lock);
+	index = node_index(table, id);
+	if (index != NO_NODE)
+		privileged = table->nodes[index].privileged;
+	(void)pthread_mutex_unlock(&table->lock);
+	return privileged;
+}

@@ -101,12 +101,12 @@ static bool is_ours(const char *path)
 }
 
 /* fusermount3 mounts for a user only on what the user may change. */
-static int check_writable(const char *mountpoint, const struct stat *st,
+static int check_writable(const char *mountpoint, const struct statx *stx,
 			  struct error *error)
 {
-	if (st->st_uid == geteuid())
+	if (stx->stx_uid == geteuid())
 		return 0;
-	if (st->st_mode & S_ISVTX)
+	if (stx->stx_mode & S_ISVTX)
 		return error_set(error, EXIT_STATUS_MOUNTPOINT,
 				 "mount point '%s': its sticky bit is set and "
 				 "it isn't yours, so fusermount3 would refuse; "
@@ -124,22 +124,26 @@ static int check_writable(const char *mountpoint, const struct stat *st,
 int mountpoint_check_target(const char *mountpoint, bool by_fusermount,
 			    char **ret_real, struct error *error)
 {
-	struct stat st;
+	struct statx stx;
 	char *real;
 	int r = 0;
 
-	if (stat(mountpoint, &st) < 0 && errno == ENOTCONN) {
+	/* Asks the daemon even where cached attributes would still do. */
+	if (statx(AT_FDCWD, mountpoint, AT_STATX_FORCE_SYNC, STATX_BASIC_STATS,
+		  &stx) < 0)
+		r = -errno;
+	if (r == -ENOTCONN) {
 		(void)error_set(error, EXIT_STATUS_MOUNTPOINT,
 				"mount point '%s': a mount whose daemon has "
 				"ended is still there; unmount it with "
 				"'fusermount3 -u %s'",
 				mountpoint, mountpoint);
-		return -ENOTCONN;
+		return r;
 	}
-	if (stat(mountpoint, &st) < 0)
-		return refuse_path("mount point", mountpoint, errno,
+	if (r < 0)
+		return refuse_path("mount point", mountpoint, -r,
 				   EXIT_STATUS_MOUNTPOINT, error);
-	if (!S_ISDIR(st.st_mode))
+	if (!S_ISDIR(stx.stx_mode))
 		return refuse_path("mount point", mountpoint, ENOTDIR,
 				   EXIT_STATUS_MOUNTPOINT, error);
 	if (is_ours(mountpoint))
@@ -149,7 +153,7 @@ int mountpoint_check_target(const char *mountpoint, bool by_fusermount,
 				 "'fusermount3 -u %s'",
 				 mountpoint, mountpoint);
 	if (by_fusermount)
-		r = check_writable(mountpoint, &st, error);
+		r = check_writable(mountpoint, &stx, error);
 	if (r < 0)
 		return r;
 	real = realpath(mountpoint, NULL);
@@ -306,23 +310,34 @@ static int check_device(const char *device, struct error *error)
 			 device, strerror(errno));
 }
 
+/* Its text, empty where there is none.  -errno. */
+static int read_conf(const char *conf, char *buf, size_t size)
+{
+	_cleanup_fd_ int fd = open(conf, O_RDONLY | O_CLOEXEC);
+	size_t len = 0;
+	ssize_t n = 1;
+
+	buf[0] = '\0';
+	if (fd < 0)
+		return errno == ENOENT ? 0 : -errno;
+	while (n > 0 && len < size - 1) {
+		n = read(fd, buf + len, size - 1 - len);
+		if (n < 0)
+			return -errno;
+		len += (size_t)n;
+	}
+	buf[len] = '\0';
+	return 0;
+}
+
 static int check_conf(const char *conf, struct error *error)
 {
-	_cleanup_file_ FILE *file = fopen(conf, "re");
-	_cleanup_free_ char *text = NULL;
-	size_t len;
+	_cleanup_free_ char *text = malloc(CONF_MAX);
 
-	/* Some machines let only root read it: fusermount3 will tell. */
-	if (file == NULL && errno != ENOENT)
-		return 0;
-	text = calloc(1, CONF_MAX);
 	if (text == NULL)
 		return error_set(error, EXIT_STATUS_OTHER, "out of memory");
-	if (file != NULL) {
-		len = fread(text, 1, CONF_MAX - 1, file);
-		text[len] = '\0';
-	}
-	if (mountpoint_conf_allows(text))
+	/* Some machines let only root read it: fusermount3 will tell. */
+	if (read_conf(conf, text, CONF_MAX) < 0 || mountpoint_conf_allows(text))
 		return 0;
 	return error_set(error, EXIT_STATUS_FUSE,
 			 "'%s': users may not use allow_other; add the line "

@@ -13,6 +13,7 @@
 #include "idshift/backing.h"
 #include "idshift/cleanup.h"
 #include "idshift/filesystem.h"
+#include "idshift/init_flags.h"
 #include "idshift/records_db.h"
 #include "idshift/state_dir.h"
 #include "mount_fuse.h"
@@ -124,6 +125,7 @@ static int run_session(struct fuse_session *session, struct filesystem *fs,
 				 "signal handlers: %s", strerror(errno));
 	r = mount_fuse(session, options, error);
 	if (r == 0) {
+		(void)init_flags_install(session);
 		learn_own_device(fs, options->mountpoint);
 		mounted(context);
 		r = serve(session, options);

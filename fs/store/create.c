@@ -9,39 +9,82 @@
 #include "idshift/backing.h"
 #include "idshift/cleanup.h"
 
-/* What open(O_CREAT) or mkdir alone would make (inode_init_owner()). */
-static void plan_creation(const struct creation *c, struct view_plan *ret,
-			  bool *ret_plain)
+/* A creation as it goes to the disk. */
+struct making {
+	const struct creation *creation;
+	struct view want;
+	struct acl *acl; /* inherited access ACL, owned */
+	struct view_plan plan;
+	bool plain; /* open(O_CREAT) or mkdir alone makes it as wanted */
+};
+
+static void making_done(struct making *m)
 {
-	const struct acting_user *acting = &c->records->policy->acting;
+	acl_free(m->acl);
+}
+#define _cleanup_making_ __attribute__((cleanup(making_done)))
+
+/* The object that open(O_CREAT) or mkdir alone makes (inode_init_owner()). */
+static struct disk_owner made_alone(const struct making *m)
+{
+	const struct acting_user *acting =
+		&m->creation->records->policy->acting;
 	struct disk_owner made = {
 		.uid = acting->uid,
 		.gid = acting->gid,
-		.mode = c->want.mode & ~(mode_t)(S_ISUID | S_ISGID),
+		.mode = m->want.mode & ~(mode_t)(S_ISUID | S_ISGID),
 	};
 
-	if ((c->dir->stx_mode & S_ISGID) != 0) {
-		made.gid = DISK_ID(c->dir->stx_gid);
-		if (S_ISDIR(c->want.mode))
+	if ((m->creation->dir->stx_mode & S_ISGID) != 0) {
+		made.gid = DISK_ID(m->creation->dir->stx_gid);
+		if (S_ISDIR(m->want.mode))
 			made.mode |= S_ISGID;
 	}
-	view_plan(c->records->policy, &made, &c->want, ret);
-	*ret_plain = !ret->recorded && disk_id_equal(ret->gid, made.gid);
+	return made;
+}
+
+static int making_begin(struct making *m, const struct creation *creation)
+{
+	struct disk_owner made;
+	int r;
+
+	*m = (struct making){ .creation = creation, .want = creation->want };
+	if (creation->default_acl != NULL && !S_ISLNK(m->want.mode)) {
+		r = acl_inherit(creation->default_acl, m->want.mode, &m->acl,
+				&m->want.mode);
+		if (r < 0)
+			return r;
+		m->want.acl = m->acl;
+	}
+	made = made_alone(m);
+	view_plan(creation->records->policy, &made, &m->want, &m->plan);
+	/* Its file system makes the mode of what was asked for. */
+	if (creation->disk_default_acl)
+		m->plan.mode = m->want.mode & MODE_BITS;
+	m->plain = !m->plan.recorded && creation->default_acl == NULL &&
+		   disk_id_equal(m->plan.gid, made.gid);
+	return 0;
 }
 
 /* After a plain creation: bring what is not as planned to the wanted view. */
-static int finish(const struct creation *c, const struct view_plan *plan,
-		  int fd)
+static int finish(struct making *m, int fd)
 {
+	const struct creation *c = m->creation;
 	struct statx stx;
 	int r = backing_stat(fd, &stx);
 
 	if (r < 0)
 		return r;
-	if (!plan->recorded && stx.stx_gid == plan->gid.value &&
-	    (stx.stx_mode & MODE_BITS) == plan->mode)
+	if (c->disk_default_acl)
+		m->want.mode =
+			(m->want.mode & ~(mode_t)0777) | (stx.stx_mode & 0777);
+	else if (m->plain && stx.stx_gid == m->plan.gid.value &&
+		 (stx.stx_mode & MODE_BITS) == m->plan.mode)
 		return 0;
-	return records_apply(c->records, fd, &stx, &c->want);
+	r = records_apply(c->records, fd, &stx, &m->want);
+	if (r == 0 && c->default_acl != NULL && S_ISDIR(stx.stx_mode))
+		r = records_acl_hand_on(c->records, fd, &stx, c->default_acl);
+	return r;
 }
 
 static int open_unnamed(const struct creation *c, mode_t mode)
@@ -57,9 +100,9 @@ static bool unnamed_unsupported(int r)
 	return r == -EOPNOTSUPP || r == -EISDIR || r == -EINVAL;
 }
 
-static int create_in_place(const struct creation *c,
-			   const struct view_plan *plan, mode_t mode)
+static int create_in_place(struct making *m, mode_t mode)
 {
+	const struct creation *c = m->creation;
 	_cleanup_fd_ int fd = openat(
 		c->dir_fd, c->name,
 		O_CREAT | O_EXCL | O_RDWR | O_NOFOLLOW | O_CLOEXEC, mode);
@@ -67,7 +110,7 @@ static int create_in_place(const struct creation *c,
 
 	if (fd < 0)
 		return -errno;
-	r = finish(c, plan, fd);
+	r = finish(m, fd);
 	if (r < 0) {
 		(void)unlinkat(c->dir_fd, c->name, 0);
 		return r;
@@ -75,31 +118,39 @@ static int create_in_place(const struct creation *c,
 	return take_fd(&fd);
 }
 
+/* Until its record is there an object is open to the acting user alone. */
+static mode_t first_mode(const struct making *m)
+{
+	if (m->plain || m->creation->disk_default_acl)
+		return m->plan.mode;
+	return m->plan.mode & S_IRWXU;
+}
+
 int create_file(const struct creation *c)
 {
-	struct view_plan plan;
+	_cleanup_making_ struct making m;
 	_cleanup_fd_ int fd = -1;
-	bool plain;
-	int r;
+	int r = making_begin(&m, c);
 
-	plan_creation(c, &plan, &plain);
-	if (plain)
-		return create_in_place(c, &plan, plan.mode);
-	fd = open_unnamed(c, plan.mode);
+	if (r < 0)
+		return r;
+	if (m.plain)
+		return create_in_place(&m, m.plan.mode);
+	fd = open_unnamed(c, m.plan.mode);
 	if (unnamed_unsupported(fd))
-		return create_in_place(c, &plan,
-				       plan.mode & (S_IRUSR | S_IWUSR));
+		return create_in_place(&m, first_mode(&m));
 	if (fd < 0)
 		return fd;
-	r = finish(c, &plan, fd);
+	r = finish(&m, fd);
 	if (r == 0)
 		r = backing_link(fd, c->dir_fd, c->name);
 	return r < 0 ? r : take_fd(&fd);
 }
 
 /* The new object's path fd, its record and mode made; or no object. */
-static int adopt(const struct creation *c, const struct view_plan *plan)
+static int adopt(struct making *m)
 {
+	const struct creation *c = m->creation;
 	int remove_flags = S_ISDIR(c->want.mode) ? AT_REMOVEDIR : 0;
 	struct statx stx;
 	_cleanup_fd_ int fd = backing_open_child(c->dir_fd, c->name);
@@ -113,7 +164,7 @@ static int adopt(const struct creation *c, const struct view_plan *plan)
 		return r;
 	if ((stx.stx_mode & S_IFMT) != (c->want.mode & S_IFMT))
 		return -ESTALE;
-	r = finish(c, plan, fd);
+	r = finish(m, fd);
 	if (r < 0) {
 		(void)unlinkat(c->dir_fd, c->name, remove_flags);
 		return r;
@@ -121,46 +172,43 @@ static int adopt(const struct creation *c, const struct view_plan *plan)
 	return take_fd(&fd);
 }
 
-/* Until its record is there an object is open to the acting user alone. */
-static mode_t first_mode(const struct view_plan *plan, bool plain)
-{
-	return plain ? plan->mode : plan->mode & S_IRWXU;
-}
-
 int create_directory(const struct creation *c)
 {
-	struct view_plan plan;
-	bool plain;
+	_cleanup_making_ struct making m;
+	int r = making_begin(&m, c);
 
-	plan_creation(c, &plan, &plain);
-	if (mkdirat(c->dir_fd, c->name, first_mode(&plan, plain)) < 0)
+	if (r < 0)
+		return r;
+	if (mkdirat(c->dir_fd, c->name, first_mode(&m)) < 0)
 		return -errno;
-	return adopt(c, &plan);
+	return adopt(&m);
 }
 
 int create_symlink(const struct creation *c, const char *target)
 {
-	struct view_plan plan;
-	bool plain;
+	_cleanup_making_ struct making m;
+	int r = making_begin(&m, c);
 
-	plan_creation(c, &plan, &plain);
+	if (r < 0)
+		return r;
 	if (symlinkat(target, c->dir_fd, c->name) < 0)
 		return -errno;
-	return adopt(c, &plan);
+	return adopt(&m);
 }
 
 int create_node(const struct creation *c, dev_t rdev)
 {
+	_cleanup_making_ struct making m;
 	mode_t type = c->want.mode & S_IFMT;
-	struct view_plan plan;
-	bool plain;
+	int r;
 
 	/* mknod(2): the whiteout is the one device that needs no privilege. */
 	if (S_ISBLK(type) || (S_ISCHR(type) && rdev != 0))
 		return -EPERM;
-	plan_creation(c, &plan, &plain);
-	if (mknodat(c->dir_fd, c->name, type | first_mode(&plan, plain), rdev) <
-	    0)
+	r = making_begin(&m, c);
+	if (r < 0)
+		return r;
+	if (mknodat(c->dir_fd, c->name, type | first_mode(&m), rdev) < 0)
 		return -errno;
-	return adopt(c, &plan);
+	return adopt(&m);
 }

@@ -7,6 +7,7 @@
 #ifndef IDSHIFT_CREATE_H
 #define IDSHIFT_CREATE_H
 
+#include <stdbool.h>
 #include <sys/stat.h>
 
 #include "idshift/records.h"
@@ -17,7 +18,15 @@ struct creation {
 	int dir_fd;		 /* path fd or readable */
 	const struct statx *dir; /* its state on disk */
 	const char *name;
-	struct view want; /* mode includes S_IFMT */
+	struct view want; /* mode includes S_IFMT; acl NULL */
+	/*
+	 * The directory has a default ACL on disk: the source's file system
+	 * hands it on, and want.mode, without the umask applied, is what it
+	 * makes its mode of.
+	 */
+	bool disk_default_acl;
+	/* A recorded default ACL that counts, container ids; NULL: none. */
+	const struct acl *default_acl;
 };
 
 /*

@@ -84,6 +84,13 @@ void node_renamed(struct node_table *table, const struct node_ref *parent,
 		  const char *new_name, bool exchange);
 
 /*
+ * A hint kept with the node: the view has, or may have, setuid or setgid, so
+ * that writes have to look.  False for an unknown id.
+ */
+void node_set_privileged(const struct node_ref *ref, bool privileged);
+bool node_is_privileged(struct node_table *table, uint64_t id);
+
+/*
  * The mutex that serialises changes of owner, mode and record on this
  * object; shared with other nodes, taken before no other lock.
  */

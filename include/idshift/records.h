@@ -2,10 +2,7 @@
 /*
  * Ownership of objects in the source: read as the container sees it, changed
  * so that the container sees what it asked for.  The rules are view.h's; here
- * they meet the disk.
- *
- * Records of regular files and directories are extended attributes; those of
- * everything else, and of sources without user xattrs, lie in the database.
+ * they meet the disk.  What the disk can't say is kept by records_side.h.
  *
  * Changes to one object are to be serialised by the caller (two at once mix
  * their halves); reads may run beside them.
@@ -16,34 +13,29 @@
 #include <stdbool.h>
 #include <sys/stat.h>
 
-#include "idshift/override_stat.h"
+#include "idshift/acl.h"
 #include "idshift/records_db.h"
 #include "idshift/view.h"
-
-/* Prefix of our other attributes. */
-#define IDSHIFT_XATTR_PREFIX "user.idshift."
 
 struct records {
 	const struct view_policy *policy;
 	struct records_db *db;
 };
 
-/* Is this one of the names that the mount hides? */
-bool records_xattr_is_ours(const char *name);
-
 /*
  * What the container sees of the object behind a path fd, whose statx is
- * `stx`.  A record that is malformed counts as none, one that can't be read
- * (the host took u+r away) likewise.
+ * `stx`; ret->acl is NULL.  A record that is malformed counts as none, one
+ * that can't be read (the host took u+r away) likewise.
  */
 int records_view(const struct records *records, int path_fd,
 		 const struct statx *stx, struct view *ret);
 
 /*
  * Bring the object to the wanted view (ids of ID_NONE stay as they are seen):
- * group and mode on disk, record made or removed, ctime moved.  *stx is the
- * state before; stat again afterwards.  On failure all is as before, as far
- * as the disk lets us.
+ * group and mode on disk, record made or removed, ctime moved.  A recorded
+ * ACL follows the mode as chmod(2) makes it, or is replaced by want->acl
+ * unless that is NULL.  *stx is the state before; stat again afterwards.  On
+ * failure all is as before, as far as the disk lets us.
  *
  * -EPERM  the object is not ours
  */
@@ -53,5 +45,54 @@ int records_apply(const struct records *records, int path_fd,
 /* The object is gone for good (no name left, last reference dropped). */
 void records_forget(const struct records *records, int path_fd,
 		    const struct statx *stx);
+
+/*
+ * POSIX ACLs, with wire ids: what FUSE carries and the kernel enforces.
+ */
+enum acl_which { RECORDS_ACL_ACCESS, RECORDS_ACL_DEFAULT };
+
+/*
+ * *ret NULL: none.  *ret_on_disk (may be NULL): the source itself has it, so
+ * that its file system passes a default ACL on.
+ *
+ * -EOPNOTSUPP  the source has no ACLs
+ */
+int records_acl_get(const struct records *records, int path_fd,
+		    const struct statx *stx, enum acl_which type,
+		    struct acl **ret, bool *ret_on_disk);
+
+/*
+ * acl NULL removes; else it is valid.  An access ACL changes the mode as well
+ * and, with drop_setgid, takes setgid away (CVE-2016-7097).  Kept on disk
+ * where that can carry it, with the disk's ids.
+ *
+ * -EINVAL  an id outside the map; -EPERM, -EOPNOTSUPP
+ */
+int records_acl_set(const struct records *records, int path_fd,
+		    const struct statx *stx, enum acl_which type,
+		    const struct acl *acl, bool drop_setgid);
+
+/*
+ * What a new object inherits of a recorded default ACL of its directory: that
+ * ACL with container ids; NULL: none is recorded, or it does not count.
+ */
+int records_acl_inherited(const struct records *records, int dir_fd,
+			  const struct statx *dir, struct acl **ret);
+/* Record a default ACL (container ids) for a new directory. */
+int records_acl_hand_on(const struct records *records, int path_fd,
+			const struct statx *stx, const struct acl *acl);
+
+/*
+ * File capabilities, as security.capability carries them (capabilities(7)),
+ * the root id numbered on the wire; kept with a container id, never where the
+ * host would honour them.  Lengths as getxattr(2); -ENODATA for none.
+ */
+ssize_t records_capability_get(const struct records *records, int path_fd,
+			       const struct statx *stx, void *value,
+			       size_t size);
+/* size 0 removes. */
+int records_capability_set(const struct records *records, int path_fd,
+			   const struct statx *stx, const void *value,
+			   size_t size);
 
 #endif

@@ -18,6 +18,9 @@ struct records_db;
 /* What of an object is kept; part of the key. */
 enum records_db_kind {
 	RECORDS_DB_OVERRIDE_STAT = 'r',
+	RECORDS_DB_ACL_ACCESS = 'a',
+	RECORDS_DB_ACL_DEFAULT = 'd',
+	RECORDS_DB_CAPABILITY = 'c',
 };
 
 /*

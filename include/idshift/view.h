@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+#include "idshift/acl.h"
 #include "idshift/idmap.h"
 #include "idshift/ids.h"
 #include "idshift/override_stat.h"
@@ -56,6 +57,12 @@ struct view {
 	struct container_id uid;
 	struct container_id gid;
 	mode_t mode;
+	/*
+	 * Recorded access ACL (container ids), where the disk can't carry it;
+	 * its owner, mask and other entries agree with the mode.  NULL: none
+	 * is recorded, the disk may still have one.  Not owned.
+	 */
+	const struct acl *acl;
 };
 
 /* How to bring a file on disk to a wanted view. */
@@ -98,7 +105,22 @@ enum group_backing {
  */
 mode_t disk_mode(mode_t view_mode, mode_t file_type, enum group_backing group);
 
-/* What the container sees.  record: NULL for a file without one. */
+/*
+ * Mode bits to put on disk in place of a recorded ACL that leads to
+ * `view_mode`: they grant to the group and to others only what the ACL grants
+ * to each whom it might stand for.
+ */
+mode_t view_mode_for_disk(mode_t view_mode, const struct acl *acl);
+
+/*
+ * What the container sees.  record: NULL for a file without one; acl: the
+ * recorded access ACL, NULL for none.  ret->acl is `acl` if it counts.
+ */
+void view_of_recorded(const struct view_policy *policy,
+		      const struct disk_owner *disk,
+		      const struct override_stat *record, const struct acl *acl,
+		      struct view *ret);
+/* Without an ACL. */
 void view_of(const struct view_policy *policy, const struct disk_owner *disk,
 	     const struct override_stat *record, struct view *ret);
 

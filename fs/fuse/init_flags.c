@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "idshift/init_flags.h"
+
+#define FUSE_USE_VERSION 314
+
+#include <errno.h>
+#include <fuse_lowlevel.h>
+#include <linux/fuse.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#define WANTED_FLAGS \
+	((uint32_t)(FUSE_HANDLE_KILLPRIV_V2 | FUSE_PARALLEL_DIROPS))
+
+/*
+ * One process serves one mount.  INIT is the first request and its reply the
+ * first one out, so after that the hooks only pass data on.
+ */
+static _Atomic uint64_t init_unique;
+static uint32_t offered_flags;
+
+static void look_at_request(const void *buf, size_t size)
+{
+	struct fuse_in_header header;
+	struct fuse_init_in init = { 0 };
+	size_t body;
+
+	if (size < sizeof(header))
+		return;
+	memcpy(&header, buf, sizeof(header));
+	if (header.opcode != FUSE_INIT)
+		return;
+	body = size - sizeof(header);
+	memcpy(&init, (const char *)buf + sizeof(header),
+	       body < sizeof(init) ? body : sizeof(init));
+	offered_flags = init.flags;
+	atomic_store(&init_unique, header.unique);
+}
+
+static ssize_t hook_read(int fd, void *buf, size_t size, void *userdata)
+{
+	static atomic_bool seen;
+	ssize_t got = read(fd, buf, size);
+
+	(void)userdata;
+	if (got > 0 && !atomic_exchange(&seen, true))
+		look_at_request(buf, (size_t)got);
+	return got;
+}
+
+static ssize_t write_init_reply(int fd, struct iovec *iov, int count)
+{
+	struct fuse_init_out out;
+	struct iovec edited[2];
+
+	/* libfuse writes the header and, as one piece, the body. */
+	if (count != 2 || iov[1].iov_len > sizeof(out) ||
+	    iov[1].iov_len < offsetof(struct fuse_init_out, max_background))
+		return writev(fd, iov, count);
+	memcpy(&out, iov[1].iov_base, iov[1].iov_len);
+	out.flags |= offered_flags & WANTED_FLAGS;
+	edited[0] = iov[0];
+	edited[1] =
+		(struct iovec){ .iov_base = &out, .iov_len = iov[1].iov_len };
+	return writev(fd, edited, count);
+}
+
+static ssize_t hook_writev(int fd, struct iovec *iov, int count, void *userdata)
+{
+	struct fuse_out_header header;
+
+	(void)userdata;
+	if (atomic_load_explicit(&init_unique, memory_order_relaxed) != 0 &&
+	    iov[0].iov_len == sizeof(header)) {
+		memcpy(&header, iov[0].iov_base, sizeof(header));
+		if (header.unique == atomic_load(&init_unique)) {
+			atomic_store(&init_unique, 0);
+			return write_init_reply(fd, iov, count);
+		}
+	}
+	return writev(fd, iov, count);
+}
+
+int init_flags_install(struct fuse_session *session)
+{
+	static const struct fuse_custom_io io = {
+		.read = hook_read,
+		.writev = hook_writev,
+	};
+
+	return fuse_session_custom_io(session, &io, fuse_session_fd(session));
+}

@@ -1,0 +1,374 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "idshift/backing.h"
+#include "idshift/cleanup.h"
+#include "records_internal.h"
+
+int acl_read_disk(int path_fd, const char *name, struct acl **ret)
+{
+	_cleanup_free_ char *blob = malloc(ACL_MAX_SIZE);
+	ssize_t len;
+
+	*ret = NULL;
+	if (blob == NULL)
+		return -ENOMEM;
+	len = backing_getxattr(path_fd, name, blob, ACL_MAX_SIZE);
+	if (len == -ENODATA)
+		return 0;
+	return len < 0 ? (int)len : acl_parse(blob, (size_t)len, ret);
+}
+
+int acl_write_disk(int path_fd, const char *name, const struct acl *acl)
+{
+	_cleanup_free_ char *blob = NULL;
+	size_t size;
+	int r;
+
+	if (acl == NULL) {
+		r = backing_removexattr(path_fd, name);
+		return r == -ENODATA ? 0 : r;
+	}
+	size = acl_blob_size(acl);
+	blob = malloc(size);
+	if (blob == NULL)
+		return -ENOMEM;
+	r = acl_format(acl, blob, size);
+	return r < 0 ? r : backing_setxattr(path_fd, name, blob, size, 0);
+}
+
+static const char *disk_name(enum acl_which type)
+{
+	return type == RECORDS_ACL_ACCESS ? ACL_XATTR_ACCESS :
+					    ACL_XATTR_DEFAULT;
+}
+
+/*
+ * Translations of named entries; the context is the policy.
+ */
+
+static struct container_id shown_as(const struct owner_map *map,
+				    struct container_id unmapped, uint32_t disk)
+{
+	struct container_id id;
+
+	if (!owner_map_to_container(map, DISK_ID(disk), &id))
+		id = unmapped;
+	return id;
+}
+
+static bool user_disk_to_wire(void *context, uint32_t from, uint32_t *ret)
+{
+	const struct view_policy *policy = context;
+	struct container_id id =
+		shown_as(&policy->owner_uid, policy->unmapped, from);
+
+	*ret = view_uid_to_wire(policy, id, DISK_ID(from)).value;
+	return true;
+}
+
+static bool group_disk_to_wire(void *context, uint32_t from, uint32_t *ret)
+{
+	const struct view_policy *policy = context;
+	struct container_id id =
+		shown_as(&policy->owner_gid, policy->unmapped, from);
+
+	*ret = view_gid_to_wire(policy, id, DISK_ID(from)).value;
+	return true;
+}
+
+static bool user_to_wire(void *context, uint32_t from, uint32_t *ret)
+{
+	const struct view_policy *policy = context;
+
+	*ret = view_uid_to_wire(policy, CONTAINER_ID(from),
+				DISK_ID(ID_OVERFLOW))
+		       .value;
+	return true;
+}
+
+static bool group_to_wire(void *context, uint32_t from, uint32_t *ret)
+{
+	const struct view_policy *policy = context;
+
+	*ret = view_gid_to_wire(policy, CONTAINER_ID(from),
+				DISK_ID(ID_OVERFLOW))
+		       .value;
+	return true;
+}
+
+static bool user_to_container(void *context, uint32_t from, uint32_t *ret)
+{
+	const struct view_policy *policy = context;
+	struct container_id id;
+
+	if (!userns_to_container(&policy->userns_uid, WIRE_ID(from), &id))
+		return false;
+	*ret = id.value;
+	return true;
+}
+
+static bool group_to_container(void *context, uint32_t from, uint32_t *ret)
+{
+	const struct view_policy *policy = context;
+	struct container_id id;
+
+	if (!userns_to_container(&policy->userns_gid, WIRE_ID(from), &id))
+		return false;
+	*ret = id.value;
+	return true;
+}
+
+static bool user_to_disk(void *context, uint32_t from, uint32_t *ret)
+{
+	const struct view_policy *policy = context;
+	struct disk_id id;
+
+	if (!owner_map_to_disk(&policy->owner_uid, CONTAINER_ID(from), &id))
+		return false;
+	*ret = id.value;
+	return true;
+}
+
+static bool group_to_disk(void *context, uint32_t from, uint32_t *ret)
+{
+	const struct view_policy *policy = context;
+	struct disk_id id;
+
+	if (!owner_map_to_disk(&policy->owner_gid, CONTAINER_ID(from), &id))
+		return false;
+	*ret = id.value;
+	return true;
+}
+
+static int translate(const struct records *records, const struct acl *acl,
+		     acl_translate_fn *user, acl_translate_fn *group,
+		     struct acl **ret)
+{
+	const struct acl_translation how = {
+		.user = user,
+		.group = group,
+		.ctx = (void *)(uintptr_t)records->policy,
+		/* An id that the disk can't name: shown as nobody's. */
+		.unmapped = user == user_disk_to_wire ? ACL_UNMAPPED_REPLACE :
+							ACL_UNMAPPED_FAIL,
+		.replacement = ID_OVERFLOW,
+	};
+
+	return acl_translate(acl, &how, ret);
+}
+
+/*
+ * Reading.
+ */
+
+static int recorded_default(const struct records *records, int path_fd,
+			    const struct statx *stx, struct acl **ret)
+{
+	_cleanup_free_ char *blob = NULL;
+	struct disk_owner disk = backing_owner(stx);
+	struct acl *acl = NULL;
+	ssize_t len;
+
+	*ret = NULL;
+	if (!S_ISDIR(stx->stx_mode) || !view_is_ours(records->policy, &disk))
+		return 0;
+	blob = malloc(ACL_MAX_SIZE);
+	if (blob == NULL)
+		return -ENOMEM;
+	len = side_read(records->db, path_fd, stx, SIDE_ACL_DEFAULT, blob,
+			ACL_MAX_SIZE);
+	if (len == -EACCES || len == -ERANGE)
+		return 0;
+	if (len <= 0)
+		return (int)len;
+	if (acl_parse(blob, (size_t)len, &acl) < 0 || acl == NULL)
+		return 0;
+	if (acl_validate(acl) < 0) {
+		acl_free(acl);
+		return 0;
+	}
+	*ret = acl;
+	return 0;
+}
+
+static int access_recorded(const struct records *records, int path_fd,
+			   const struct statx *stx, const struct acl *disk,
+			   struct acl **ret)
+{
+	_cleanup_recorded_ struct recorded now = { .acl = NULL };
+	int r = recorded_read(records, path_fd, stx, true, &now);
+
+	if (r < 0 && r != -EACCES)
+		return r;
+	*ret = NULL;
+	/* A host's setfacl of a later day wins. */
+	if (disk != NULL)
+		r = translate(records, disk, user_disk_to_wire,
+			      group_disk_to_wire, ret);
+	else if (now.view.acl != NULL)
+		r = translate(records, now.view.acl, user_to_wire,
+			      group_to_wire, ret);
+	else
+		return 0;
+	if (r == 0 && disk != NULL)
+		acl_chmod(*ret, now.view.mode & 0777);
+	return r;
+}
+
+int records_acl_get(const struct records *records, int path_fd,
+		    const struct statx *stx, enum acl_which type,
+		    struct acl **ret, bool *ret_on_disk)
+{
+	_cleanup_acl_ struct acl *disk = NULL, *recorded = NULL;
+	struct acl *found = NULL;
+	int r;
+
+	if (S_ISLNK(stx->stx_mode))
+		return -EOPNOTSUPP;
+	r = acl_read_disk(path_fd, disk_name(type), &disk);
+	if (r < 0)
+		return r;
+	if (type == RECORDS_ACL_ACCESS) {
+		r = access_recorded(records, path_fd, stx, disk, &found);
+	} else if (disk != NULL) {
+		r = translate(records, disk, user_disk_to_wire,
+			      group_disk_to_wire, &found);
+	} else {
+		r = recorded_default(records, path_fd, stx, &recorded);
+		if (r == 0 && recorded != NULL)
+			r = translate(records, recorded, user_to_wire,
+				      group_to_wire, &found);
+	}
+	if (r < 0)
+		return r;
+	*ret = found;
+	if (ret_on_disk != NULL)
+		*ret_on_disk = disk != NULL;
+	return 0;
+}
+
+int records_acl_inherited(const struct records *records, int dir_fd,
+			  const struct statx *dir, struct acl **ret)
+{
+	return recorded_default(records, dir_fd, dir, ret);
+}
+
+/*
+ * Writing.
+ */
+
+static int write_default(const struct records *records, int path_fd,
+			 const struct statx *stx, const struct acl *acl)
+{
+	_cleanup_free_ char *blob = NULL;
+	size_t size = acl != NULL ? acl_blob_size(acl) : 0;
+
+	if (acl != NULL) {
+		blob = malloc(size);
+		if (blob == NULL)
+			return -ENOMEM;
+		(void)acl_format(acl, blob, size);
+	}
+	return side_write(records->db, path_fd, stx, SIDE_ACL_DEFAULT, blob,
+			  size);
+}
+
+int records_acl_hand_on(const struct records *records, int path_fd,
+			const struct statx *stx, const struct acl *acl)
+{
+	return write_default(records, path_fd, stx, acl);
+}
+
+/* acl with container ids.  What counts is written before the other goes. */
+static int set_default(const struct records *records, int path_fd,
+		       const struct statx *stx, const struct acl *acl)
+{
+	_cleanup_acl_ struct acl *disk = NULL;
+	int r;
+
+	if (!S_ISDIR(stx->stx_mode))
+		return acl == NULL ? 0 : -EACCES; /* as posix_acl_xattr_set() */
+	if (acl == NULL ||
+	    translate(records, acl, user_to_disk, group_to_disk, &disk) == 0) {
+		r = acl_write_disk(path_fd, ACL_XATTR_DEFAULT, disk);
+		return r < 0 ? r : write_default(records, path_fd, stx, NULL);
+	}
+	r = write_default(records, path_fd, stx, acl);
+	return r < 0 ? r : acl_write_disk(path_fd, ACL_XATTR_DEFAULT, NULL);
+}
+
+/* Has the view's owner and group on disk, so that "owner" means the same? */
+static bool owner_on_disk(const struct records *records,
+			  const struct statx *stx, const struct view *view)
+{
+	struct disk_owner disk = backing_owner(stx);
+	struct view base;
+
+	view_of(records->policy, &disk, NULL, &base);
+	return container_id_equal(base.uid, view->uid) &&
+	       container_id_equal(base.gid, view->gid);
+}
+
+static void let_owner_in(struct acl *acl, bool is_dir)
+{
+	for (size_t i = 0; i < acl->count; i++) {
+		if (acl->entries[i].tag == ACL_USER_OBJ)
+			acl->entries[i].perm |= ACL_READ | ACL_WRITE |
+						(is_dir ? ACL_EXECUTE : 0);
+	}
+}
+
+/* acl with container ids. */
+static int set_access(const struct records *records, int path_fd,
+		      const struct statx *stx, const struct acl *acl,
+		      bool drop_setgid)
+{
+	_cleanup_acl_ struct acl *disk = NULL;
+	struct disk_acl_change change = { .remove = true };
+	struct view want;
+	int r = records_view(records, path_fd, stx, &want);
+
+	if (r < 0)
+		return r;
+	if (acl != NULL)
+		want.mode = (want.mode & ~(mode_t)0777) | acl_mode_bits(acl);
+	if (drop_setgid)
+		want.mode &= ~(mode_t)S_ISGID;
+	if (acl != NULL && !acl_is_mode(acl)) {
+		if (owner_on_disk(records, stx, &want) &&
+		    translate(records, acl, user_to_disk, group_to_disk,
+			      &disk) == 0) {
+			let_owner_in(disk, S_ISDIR(stx->stx_mode));
+			change = (struct disk_acl_change){ .set = disk };
+		} else {
+			want.acl = acl;
+		}
+	}
+	return records_change(records, path_fd, stx, &want, want.acl == NULL,
+			      &change);
+}
+
+int records_acl_set(const struct records *records, int path_fd,
+		    const struct statx *stx, enum acl_which type,
+		    const struct acl *acl, bool drop_setgid)
+{
+	_cleanup_acl_ struct acl *inside = NULL;
+	struct disk_owner disk = backing_owner(stx);
+	int r = 0;
+
+	if (S_ISLNK(stx->stx_mode))
+		return -EOPNOTSUPP;
+	if (!view_is_ours(records->policy, &disk))
+		return -EPERM;
+	if (acl != NULL)
+		r = translate(records, acl, user_to_container,
+			      group_to_container, &inside);
+	if (r < 0)
+		return r;
+	if (type == RECORDS_ACL_DEFAULT)
+		return set_default(records, path_fd, stx, inside);
+	return set_access(records, path_fd, stx, inside, drop_setgid);
+}

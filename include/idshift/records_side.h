@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What is kept of an object beside it: as an extended attribute where it can
+ * hold one, else in the database.  Values are opaque here.
+ */
+#ifndef IDSHIFT_RECORDS_SIDE_H
+#define IDSHIFT_RECORDS_SIDE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+
+#include "idshift/records_db.h"
+
+/* Prefix of our attributes, but for the one shared with other tools. */
+#define IDSHIFT_XATTR_PREFIX "user.idshift."
+
+enum side {
+	SIDE_OVERRIDE_STAT, /* override_stat.h */
+	SIDE_ACL_ACCESS,    /* a blob as acl.h reads, container ids */
+	SIDE_ACL_DEFAULT,
+	SIDE_CAPABILITY, /* struct vfs_cap_data, rootid a container id */
+	SIDE_COUNT,
+};
+
+/* The attribute's name. */
+const char *side_name(enum side side);
+/* Is this one of the names that a mount hides? */
+bool side_is_hidden(const char *name);
+
+/*
+ * The length, 0 when there is none (an empty value counts as none).
+ * -ERANGE  longer than `size`
+ * -EACCES  the acting user may not read the object
+ */
+ssize_t side_read(struct records_db *db, int path_fd, const struct statx *stx,
+		  enum side side, void *value, size_t size);
+/* size 0 removes it; 0 also when there was none. */
+int side_write(struct records_db *db, int path_fd, const struct statx *stx,
+	       enum side side, const void *value, size_t size);
+/* Forget all that the database has of the object. */
+void side_forget(struct records_db *db, int path_fd, const struct statx *stx);
+
+/* Does the kind of object have user.* attributes? (xattr(7)) */
+static inline bool side_in_xattr(const struct statx *stx)
+{
+	return S_ISREG(stx->stx_mode) || S_ISDIR(stx->stx_mode);
+}
+
+#endif
