@@ -17,12 +17,12 @@
 
 struct conversion {
 	const char *name;
-	uint32_t own;
+	const char *extents;
 	struct subid_span spans[SPANS_MAX];
 	size_t count;
-	int result;
-	const char *extents;
+	uint32_t own;
 	uint32_t twice;
+	int result;
 };
 
 static const struct conversion conversions[] = {
