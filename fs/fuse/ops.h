@@ -127,6 +127,10 @@ void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set,
 void op_statfs(fuse_req_t req, fuse_ino_t ino);
 
 /* ops_file.c */
+
+/* Of a regular file, opened with fi->flags. */
+void close_handle(struct filesystem *fs, fuse_ino_t ino,
+		  const struct fuse_file_info *fi);
 void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
 void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 	     struct fuse_file_info *fi);

@@ -143,17 +143,29 @@ static int change_times(const struct attr_change *c)
 }
 
 /*
- * A request that sets nothing is chown(-1, -1), or the kernel dropping setuid
- * and setgid ahead of a write or fallocate.
+ * A request that sets nothing is chown(-1, -1), or the kernel's prelude to a
+ * write by anybody, where setuid or setgid are to go (file_remove_privs()).
+ * Only the first is for owners alone, and only the second needs a file open
+ * for writing.
  */
 static int drop_and_touch(struct attr_change *c)
 {
+	struct access_caller who = { .uid = c->caller.uid,
+				     .gid = c->caller.gid };
+	struct access_object object = { .uid = c->view.uid,
+					.gid = c->view.gid,
+					.mode = c->view.mode };
 	struct view want = c->view;
 	struct disk_owner disk = backing_owner(&c->stx);
 
+	want.mode = mode_without_privileges(c->fs, &c->caller, &want);
+	if (who.uid.value == 0)
+		who.caps = ACCESS_CAP_ALL;
+	if (want.mode != c->view.mode && !node_has_writer(c->node) &&
+	    access_owner(&who, &object, NULL) < 0)
+		return -EPERM;
 	if (!view_is_ours(c->fs->policy, &disk))
 		return 0;
-	want.mode = mode_without_privileges(c->fs, &c->caller, &want);
 	return records_apply(&c->fs->records, c->node->fd, &c->stx, &want);
 }
 

@@ -114,7 +114,7 @@ mode_t mode_without_privileges(const struct filesystem *fs,
 {
 	mode_t mode = view->mode;
 
-	if (!S_ISREG(mode))
+	if (S_ISDIR(mode) || S_ISLNK(mode))
 		return mode;
 	if ((mode & S_ISGID) != 0 &&
 	    ((mode & S_IXGRP) != 0 || !caller_in_group(fs, caller, view)))

@@ -134,6 +134,8 @@ static int do_create(struct making *making, int flags,
 		return r;
 	}
 	(void)take_fd(&fd);
+	if ((flags & O_ACCMODE) != O_RDONLY)
+		node_count_writer(making->fs->nodes, entry->ino, 1);
 	return 0;
 }
 
@@ -150,7 +152,7 @@ void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
 	if (r < 0) {
 		reply_result(req, r);
 	} else if (fuse_reply_create(req, &entry, fi) == -ENOENT) {
-		handle_remove(making.fs->handles, fi->fh);
+		close_handle(making.fs, entry.ino, fi);
 		node_forget(making.fs->nodes, entry.ino, 1);
 	}
 }

@@ -42,9 +42,20 @@ static int do_open(struct filesystem *fs, fuse_req_t req, fuse_ino_t ino,
 	if (fd < 0)
 		return fd;
 	r = handle_add_file(fs->handles, fd, handle);
-	if (r == 0)
-		(void)take_fd(&fd);
-	return r;
+	if (r < 0)
+		return r;
+	(void)take_fd(&fd);
+	if ((flags & O_ACCMODE) != O_RDONLY)
+		node_count_writer(fs->nodes, ino, 1);
+	return 0;
+}
+
+void close_handle(struct filesystem *fs, fuse_ino_t ino,
+		  const struct fuse_file_info *fi)
+{
+	if ((fi->flags & O_ACCMODE) != O_RDONLY)
+		node_count_writer(fs->nodes, ino, -1);
+	handle_remove(fs->handles, fi->fh);
 }
 
 void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
@@ -55,7 +66,7 @@ void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	if (r < 0)
 		reply_result(req, r);
 	else if (fuse_reply_open(req, fi) == -ENOENT)
-		handle_remove(fs->handles, fi->fh);
+		close_handle(fs, ino, fi);
 }
 
 void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
@@ -170,8 +181,7 @@ void op_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 
 void op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
-	(void)ino;
-	handle_remove(filesystem_of(req)->handles, fi->fh);
+	close_handle(filesystem_of(req), ino, fi);
 	reply_result(req, 0);
 }
 

@@ -187,16 +187,17 @@ static int set_acl_blob(struct target *target, enum name_kind kind,
 }
 
 /* Attributes of ours need the disk's u+w, which container root may lack. */
-static int set_capability(struct target *target, const char *value, size_t size)
+static int set_capability(struct target *target, const char *value, size_t size,
+			  int flags)
 {
 	const struct records *records = &target->fs->records;
 	int r = records_capability_set(records, target->node.fd, &target->stx,
-				       value, size);
+				       value, size, flags);
 
 	if (r == -EACCES &&
 	    widen(target->fs, &target->caller, &target->node, 0) == 0)
 		r = records_capability_set(records, target->node.fd,
-					   &target->stx, value, size);
+					   &target->stx, value, size, flags);
 	return r;
 }
 
@@ -212,10 +213,8 @@ static int do_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name,
 	r = target_begin(&target, req, ino);
 	if (r < 0)
 		return r;
-	if (kind == NAME_CAPABILITY && size > 0)
-		return set_capability(&target, value, size);
 	if (kind == NAME_CAPABILITY)
-		return -EINVAL;
+		return set_capability(&target, value, size, flags);
 	if (kind != NAME_DISK) {
 		(void)pthread_mutex_lock(node_change_lock(&target.node));
 		r = set_acl_blob(&target, kind, value, size);
@@ -235,14 +234,6 @@ void op_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name,
 	reply_result(req, do_setxattr(req, ino, name, value, size, flags));
 }
 
-static int remove_capability(struct target *target)
-{
-	ssize_t len = records_capability_get(
-		&target->fs->records, target->node.fd, &target->stx, NULL, 0);
-
-	return len < 0 ? (int)len : set_capability(target, NULL, 0);
-}
-
 static int do_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name)
 {
 	enum name_kind kind = name_kind(filesystem_of(req), name);
@@ -255,7 +246,8 @@ static int do_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name)
 	if (r < 0)
 		return r;
 	if (kind == NAME_CAPABILITY)
-		return remove_capability(&target);
+		return records_capability_remove(&target.fs->records,
+						 target.node.fd, &target.stx);
 	if (kind != NAME_DISK) {
 		(void)pthread_mutex_lock(node_change_lock(&target.node));
 		r = set_acl(&target, kind, NULL);
@@ -274,85 +266,85 @@ void op_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name)
 	reply_result(req, do_removexattr(req, ino, name));
 }
 
-/* The name that the container knows an attribute by; NULL: none. */
-static const char *shown_name(const struct filesystem *fs, const char *name)
+/* Names to show, in a buffer of XATTR_LIST_MAX bytes. */
+struct name_list {
+	char *names;
+	size_t used;
+};
+
+/* Every name once: the disk and a record may both have an ACL. */
+static void list_add(struct name_list *list, const char *name)
+{
+	size_t len = strlen(name) + 1;
+
+	for (size_t at = 0; at < list->used;
+	     at += strlen(list->names + at) + 1) {
+		if (strcmp(list->names + at, name) == 0)
+			return;
+	}
+	if (len > XATTR_LIST_MAX - list->used)
+		return;
+	memcpy(list->names + list->used, name, len);
+	list->used += len;
+}
+
+/* The source's names, but for those that are not the container's. */
+static int list_disk(const struct target *target, struct name_list *list)
+{
+	_cleanup_free_ char *names = malloc(XATTR_LIST_MAX);
+	ssize_t size;
+
+	if (names == NULL)
+		return -ENOMEM;
+	size = backing_listxattr(target->node.fd, names, XATTR_LIST_MAX);
+	if (size < 0)
+		return size == -EOPNOTSUPP ? 0 : (int)size;
+	for (size_t at = 0; at < (size_t)size;) {
+		enum name_kind kind;
+		size_t len = strnlen(names + at, (size_t)size - at) + 1;
+
+		if (len > (size_t)size - at)
+			break; /* not terminated */
+		kind = name_kind(target->fs, names + at);
+		if (kind == NAME_DISK || kind == NAME_ACL_ACCESS ||
+		    kind == NAME_ACL_DEFAULT)
+			list_add(list, names + at);
+		at += len;
+	}
+	return 0;
+}
+
+static void list_recorded(const struct target *target, struct name_list *list)
 {
 	static const struct {
 		enum side side;
-		const char *shown;
+		const char *name;
 	} recorded[] = {
 		{ SIDE_ACL_ACCESS, ACL_XATTR_ACCESS },
 		{ SIDE_ACL_DEFAULT, ACL_XATTR_DEFAULT },
 		{ SIDE_CAPABILITY, XATTR_NAME_CAPS },
 	};
 
-	switch (name_kind(fs, name)) {
-	case NAME_DISK:
-	case NAME_ACL_ACCESS:
-	case NAME_ACL_DEFAULT:
-		return name;
-	default:
-		break;
-	}
 	for (size_t i = 0; i < sizeof(recorded) / sizeof(recorded[0]); i++) {
-		if (strcmp(name, side_name(recorded[i].side)) == 0)
-			return recorded[i].shown;
+		if (side_exists(target->fs->records.db, target->node.fd,
+				&target->stx, recorded[i].side))
+			list_add(list, recorded[i].name);
 	}
-	return NULL;
 }
 
-/* Every name is listed once: the disk and a record may both have an ACL. */
-static bool is_listed(const char *list, size_t size, const char *name)
+static ssize_t do_listxattr(fuse_req_t req, fuse_ino_t ino, char *names)
 {
-	for (size_t at = 0; at < size; at += strlen(list + at) + 1) {
-		if (strcmp(list + at, name) == 0)
-			return true;
-	}
-	return false;
-}
+	_cleanup_target_ struct target target = { .node = NODE_REF_NONE };
+	struct name_list list = { .names = names };
+	int r = target_begin(&target, req, ino);
 
-/* What of the source's names the mount shows; the length. */
-static size_t show_names(const struct filesystem *fs, const char *names,
-			 size_t size, char *list, size_t room)
-{
-	size_t used = 0;
-
-	for (size_t at = 0; at < size;) {
-		size_t len = strnlen(names + at, size - at) + 1;
-		const char *shown;
-
-		if (len > size - at)
-			break; /* not terminated */
-		shown = shown_name(fs, names + at);
-		at += len;
-		if (shown == NULL || is_listed(list, used, shown))
-			continue;
-		len = strlen(shown) + 1;
-		if (len > room - used)
-			break;
-		memcpy(list + used, shown, len);
-		used += len;
-	}
-	return used;
-}
-
-static ssize_t do_listxattr(struct filesystem *fs, fuse_ino_t ino, char *list)
-{
-	_cleanup_node_ struct node_ref node = NODE_REF_NONE;
-	_cleanup_free_ char *names = malloc(XATTR_LIST_MAX);
-	ssize_t len;
-
-	if (names == NULL)
-		return -ENOMEM;
-	len = node_acquire(fs->nodes, ino, &node);
-	if (len == 0)
-		len = backing_listxattr(node.fd, names, XATTR_LIST_MAX);
-	/* Symbolic links have none of those that are served. */
-	if (len == -ELOOP || len == -EOPNOTSUPP)
-		return 0;
-	return len < 0 ? len :
-			 (ssize_t)show_names(fs, names, (size_t)len, list,
-					     XATTR_LIST_MAX);
+	/* Symbolic links have none of those that the source serves. */
+	if (r == 0 && !S_ISLNK(target.stx.stx_mode))
+		r = list_disk(&target, &list);
+	if (r < 0)
+		return r;
+	list_recorded(&target, &list);
+	return (ssize_t)list.used;
 }
 
 void op_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size)
@@ -361,7 +353,7 @@ void op_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size)
 	ssize_t r = -ENOMEM;
 
 	if (list != NULL)
-		r = do_listxattr(filesystem_of(req), ino, list);
+		r = do_listxattr(req, ino, list);
 	if (r >= 0 && size > 0 && (size_t)r > size)
 		r = -ERANGE;
 	reply_value(req, r, list, size);

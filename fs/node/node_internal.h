@@ -40,6 +40,7 @@ struct node {
 	uint32_t generation;
 	uint32_t hash_next;
 	uint32_t children; /* names that have this node as parent */
+	uint32_t writers;  /* handles open for writing */
 	uint32_t pins;	   /* node_refs and reopenings under way */
 	/*
 	 * Idle list: nodes with descriptor, name and no pin, least recently

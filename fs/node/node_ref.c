@@ -336,3 +336,26 @@ bool node_is_privileged(struct node_table *table, uint64_t id)
 	(void)pthread_mutex_unlock(&table->lock);
 	return privileged;
 }
+
+void node_count_writer(struct node_table *table, uint64_t id, int change)
+{
+	uint32_t index;
+
+	(void)pthread_mutex_lock(&table->lock);
+	index = node_index(table, id);
+	if (index != NO_NODE && change > 0)
+		table->nodes[index].writers++;
+	else if (index != NO_NODE && table->nodes[index].writers > 0)
+		table->nodes[index].writers--;
+	(void)pthread_mutex_unlock(&table->lock);
+}
+
+bool node_has_writer(const struct node_ref *ref)
+{
+	bool has;
+
+	(void)pthread_mutex_lock(&ref->table->lock);
+	has = ref->table->nodes[ref->index].writers > 0;
+	(void)pthread_mutex_unlock(&ref->table->lock);
+	return has;
+}

@@ -321,6 +321,17 @@ static void let_owner_in(struct acl *acl, bool is_dir)
 	}
 }
 
+/* Is there an access ACL to remove? */
+static int has_access(const struct records *records, int path_fd,
+		      const struct statx *stx)
+{
+	_cleanup_acl_ struct acl *acl = NULL;
+	int r = records_acl_get(records, path_fd, stx, RECORDS_ACL_ACCESS, &acl,
+				NULL);
+
+	return r < 0 ? r : acl != NULL;
+}
+
 /* acl with container ids. */
 static int set_access(const struct records *records, int path_fd,
 		      const struct statx *stx, const struct acl *acl,
@@ -331,6 +342,11 @@ static int set_access(const struct records *records, int path_fd,
 	struct view want;
 	int r = records_view(records, path_fd, stx, &want);
 
+	if (r == 0 && acl == NULL) {
+		r = has_access(records, path_fd, stx);
+		if (r == 0)
+			return 0; /* nor does ctime move */
+	}
 	if (r < 0)
 		return r;
 	if (acl != NULL)

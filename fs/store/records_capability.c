@@ -4,6 +4,7 @@
 #include <linux/capability.h>
 #include <stddef.h>
 #include <string.h>
+#include <sys/xattr.h>
 
 #include "idshift/backing.h"
 #include "idshift/records.h"
@@ -14,6 +15,9 @@ static uint32_t revision(const struct vfs_ns_cap_data *data)
 	return le32toh(data->magic_etc) & VFS_CAP_REVISION_MASK;
 }
 
+/* Stands for an empty value: of a record, empty means none. */
+static const char empty_value[] = { 0 };
+
 /* A blob as the kernel's cap_convert_nscap() lets through. */
 static bool well_formed(const struct vfs_ns_cap_data *data, size_t size)
 {
@@ -23,61 +27,115 @@ static bool well_formed(const struct vfs_ns_cap_data *data, size_t size)
 		revision(data) == VFS_CAP_REVISION_3);
 }
 
+/* The value with the root id on the wire; its length. */
+static ssize_t read_value(const struct records *records, int path_fd,
+			  const struct statx *stx, struct vfs_ns_cap_data *data)
+{
+	struct disk_owner disk = backing_owner(stx);
+	struct wire_id root;
+	ssize_t len;
+
+	if (!view_is_ours(records->policy, &disk))
+		return -ENODATA;
+	len = side_read(records->db, path_fd, stx, SIDE_CAPABILITY, data,
+			sizeof(*data));
+	if (len == 0 || len == -EACCES || len == -ERANGE)
+		return -ENODATA;
+	if (len == sizeof(empty_value))
+		return 0;
+	if (len < 0)
+		return len;
+	if (!well_formed(data, (size_t)len))
+		return -ENODATA;
+	if (len == XATTR_CAPS_SZ_3) {
+		if (!userns_to_wire(&records->policy->userns_uid,
+				    CONTAINER_ID(le32toh(data->rootid)), &root))
+			return -ENODATA;
+		data->rootid = htole32(root.value);
+	}
+	return len;
+}
+
 ssize_t records_capability_get(const struct records *records, int path_fd,
 			       const struct statx *stx, void *value,
 			       size_t size)
 {
-	struct disk_owner disk = backing_owner(stx);
 	struct vfs_ns_cap_data data;
-	struct wire_id root;
+	ssize_t len = read_value(records, path_fd, stx, &data);
+
+	if (len <= 0 || size == 0)
+		return len;
+	if (size < (size_t)len)
+		return -ERANGE;
+	memcpy(value, &data, (size_t)len);
+	return len;
+}
+
+/* XATTR_CREATE and XATTR_REPLACE. */
+static int judge_flags(const struct records *records, int path_fd,
+		       const struct statx *stx, int flags)
+{
+	struct vfs_ns_cap_data data;
 	ssize_t len;
 
-	if (!S_ISREG(stx->stx_mode) || !view_is_ours(records->policy, &disk))
-		return -ENODATA;
-	len = side_read(records->db, path_fd, stx, SIDE_CAPABILITY, &data,
-			sizeof(data));
-	if (len == 0 || len == -EACCES || len == -ERANGE)
-		return -ENODATA;
-	if (len < 0)
-		return len;
-	if (!well_formed(&data, (size_t)len))
-		return -ENODATA;
-	if (len == XATTR_CAPS_SZ_3) {
-		if (!userns_to_wire(&records->policy->userns_uid,
-				    CONTAINER_ID(le32toh(data.rootid)), &root))
-			return -ENODATA;
-		data.rootid = htole32(root.value);
-	}
-	if (size > 0 && size < (size_t)len)
-		return -ERANGE;
-	if (size > 0)
-		memcpy(value, &data, (size_t)len);
-	return len;
+	if ((flags & (XATTR_CREATE | XATTR_REPLACE)) == 0)
+		return 0;
+	len = read_value(records, path_fd, stx, &data);
+	if (len >= 0 && (flags & XATTR_CREATE) != 0)
+		return -EEXIST;
+	return len < 0 && (flags & XATTR_REPLACE) != 0 ? (int)len : 0;
+}
+
+/* ctime moves as with an attribute on the object, wherever it is kept. */
+static int write_value(const struct records *records, int path_fd,
+		       const struct statx *stx, const void *value, size_t size)
+{
+	int r = side_write(records->db, path_fd, stx, SIDE_CAPABILITY, value,
+			   size);
+
+	if (r == 0 && !side_in_xattr(stx))
+		r = backing_touch_ctime(path_fd, stx);
+	return r;
 }
 
 int records_capability_set(const struct records *records, int path_fd,
 			   const struct statx *stx, const void *value,
-			   size_t size)
+			   size_t size, int flags)
 {
 	struct disk_owner disk = backing_owner(stx);
 	struct vfs_ns_cap_data data = { 0 };
 	struct container_id root;
+	int r;
 
-	if (!S_ISREG(stx->stx_mode) || !view_is_ours(records->policy, &disk))
+	if (!view_is_ours(records->policy, &disk))
 		return -EPERM;
+	r = judge_flags(records, path_fd, stx, flags);
+	if (r < 0)
+		return r;
+	if (size == 0)
+		return write_value(records, path_fd, stx, empty_value,
+				   sizeof(empty_value));
 	if (size > sizeof(data))
 		return -EINVAL;
-	if (size > 0) {
-		memcpy(&data, value, size);
-		if (!well_formed(&data, size))
-			return -EINVAL;
-	}
+	memcpy(&data, value, size);
+	if (!well_formed(&data, size))
+		return -EINVAL;
 	if (size == XATTR_CAPS_SZ_3) {
 		if (!userns_to_container(&records->policy->userns_uid,
 					 WIRE_ID(le32toh(data.rootid)), &root))
 			return -EPERM;
 		data.rootid = htole32(root.value);
 	}
-	return side_write(records->db, path_fd, stx, SIDE_CAPABILITY, &data,
-			  size);
+	return write_value(records, path_fd, stx, &data, size);
+}
+
+int records_capability_remove(const struct records *records, int path_fd,
+			      const struct statx *stx)
+{
+	struct vfs_ns_cap_data data;
+	ssize_t len = read_value(records, path_fd, stx, &data);
+
+	if (len < 0)
+		return (int)len;
+	return write_value(records, path_fd, stx, NULL, 0);
 }

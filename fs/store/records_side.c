@@ -61,6 +61,15 @@ ssize_t side_read(struct records_db *db, int path_fd, const struct statx *stx,
 	return len;
 }
 
+bool side_exists(struct records_db *db, int path_fd, const struct statx *stx,
+		 enum side side)
+{
+	char byte;
+	ssize_t len = side_read(db, path_fd, stx, side, &byte, sizeof(byte));
+
+	return len > 0 || len == -ERANGE;
+}
+
 static int db_write(struct records_db *db, int path_fd, const struct statx *stx,
 		    enum side side, const void *value, size_t size)
 {

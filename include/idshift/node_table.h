@@ -90,6 +90,10 @@ void node_renamed(struct node_table *table, const struct node_ref *parent,
 void node_set_privileged(const struct node_ref *ref, bool privileged);
 bool node_is_privileged(struct node_table *table, uint64_t id);
 
+/* Count the handles that are open for writing: by +1 and -1. */
+void node_count_writer(struct node_table *table, uint64_t id, int change);
+bool node_has_writer(const struct node_ref *ref);
+
 /*
  * The mutex that serialises changes of owner, mode and record on this
  * object; shared with other nodes, taken before no other lock.

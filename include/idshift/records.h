@@ -85,14 +85,16 @@ int records_acl_hand_on(const struct records *records, int path_fd,
 /*
  * File capabilities, as security.capability carries them (capabilities(7)),
  * the root id numbered on the wire; kept with a container id, never where the
- * host would honour them.  Lengths as getxattr(2); -ENODATA for none.
+ * host would honour them.  An empty value is one too.  Lengths as
+ * getxattr(2), flags as setxattr(2); -ENODATA for none.
  */
 ssize_t records_capability_get(const struct records *records, int path_fd,
 			       const struct statx *stx, void *value,
 			       size_t size);
-/* size 0 removes. */
 int records_capability_set(const struct records *records, int path_fd,
 			   const struct statx *stx, const void *value,
-			   size_t size);
+			   size_t size, int flags);
+int records_capability_remove(const struct records *records, int path_fd,
+			      const struct statx *stx);
 
 #endif

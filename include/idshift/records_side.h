@@ -36,6 +36,8 @@ bool side_is_hidden(const char *name);
  */
 ssize_t side_read(struct records_db *db, int path_fd, const struct statx *stx,
 		  enum side side, void *value, size_t size);
+bool side_exists(struct records_db *db, int path_fd, const struct statx *stx,
+		 enum side side);
 /* size 0 removes it; 0 also when there was none. */
 int side_write(struct records_db *db, int path_fd, const struct statx *stx,
 	       enum side side, const void *value, size_t size);
