@@ -53,7 +53,10 @@ int filesystem_new(const struct filesystem_config *config,
 	fs->policy = policy;
 	fs->records.policy = policy;
 	fs->remote_source = is_remote(source_fd);
+	locks_init();
 	r = handle_table_new(&fs->handles);
+	if (r == 0)
+		r = lock_table_new(&fs->locks);
 	if (r == 0)
 		r = node_table_new(source_fd, config->max_fds, drop_orphan, fs,
 				   &fs->nodes);
@@ -70,6 +73,7 @@ struct filesystem *filesystem_free(struct filesystem *fs)
 {
 	if (fs == NULL)
 		return NULL;
+	fs->locks = lock_table_free(fs->locks);
 	fs->handles = handle_table_free(fs->handles);
 	fs->nodes = node_table_free(fs->nodes);
 	fs->records.db = records_db_close(fs->records.db);
@@ -84,7 +88,11 @@ static void drop_capability(struct fuse_conn_info *conn, unsigned int flag)
 
 static void op_init(void *userdata, struct fuse_conn_info *conn)
 {
-	(void)userdata;
+	const struct filesystem *fs = userdata;
+
+	if (!fs->config.host_locks)
+		drop_capability(conn,
+				FUSE_CAP_POSIX_LOCKS | FUSE_CAP_FLOCK_LOCKS);
 	/* Truncation by a SETATTR: that is where setuid is dropped. */
 	drop_capability(conn, FUSE_CAP_ATOMIC_O_TRUNC);
 	/* Every listing of ours is followed by a stat of each entry. */
@@ -128,6 +136,9 @@ const struct fuse_lowlevel_ops *filesystem_operations(void)
 		.listxattr = op_listxattr,
 		.removexattr = op_removexattr,
 		.create = op_create,
+		.getlk = op_getlk,
+		.setlk = op_setlk,
+		.flock = op_flock,
 		.fallocate = op_fallocate,
 		.copy_file_range = op_copy_file_range,
 		.lseek = op_lseek,

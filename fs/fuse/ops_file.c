@@ -55,6 +55,7 @@ void close_handle(struct filesystem *fs, fuse_ino_t ino,
 {
 	if ((fi->flags & O_ACCMODE) != O_RDONLY)
 		node_count_writer(fs->nodes, ino, -1);
+	lock_drop_handle(fs->locks, ino, fi->fh);
 	handle_remove(fs->handles, fi->fh);
 }
 
@@ -164,13 +165,17 @@ void op_write_buf(fuse_req_t req, fuse_ino_t ino, struct fuse_bufvec *in,
 		(void)fuse_reply_write(req, (size_t)r);
 }
 
-/* close(2) of a duplicate reports what a network or quota source has to say. */
+/*
+ * A descriptor is closed: the process loses its locks on the file, and
+ * close(2) of a duplicate reports what a network or quota source has to say.
+ */
 void op_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
-	int fd = handle_fd(filesystem_of(req)->handles, fi->fh);
+	struct filesystem *fs = filesystem_of(req);
+	int fd = handle_fd(fs->handles, fi->fh);
 	int r = fd;
 
-	(void)ino;
+	lock_drop_owner(fs->locks, ino, fi->lock_owner);
 	if (fd >= 0) {
 		int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
 

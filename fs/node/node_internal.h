@@ -87,7 +87,8 @@ struct node_name *name_find(struct node_table *table, uint32_t parent,
 			    const char *text);
 /*
  * Make (parent, text) the latest name of the node.  Another node that had the
- * name loses it; a directory loses its other names.  -ENOMEM.
+ * name loses it; a directory loses its other names, so that names make a
+ * tree.  -ENOMEM.
  */
 int name_add(struct node_table *table, uint32_t node, uint32_t parent,
 	     const char *text);

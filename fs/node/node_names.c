@@ -133,6 +133,22 @@ static struct node_name *name_new(struct node_table *table, uint32_t node,
 	return name;
 }
 
+/*
+ * A directory with known children turned up below itself: the host moved the
+ * tree while the kernel still walks the old one, or bound it there.  In a
+ * circle of names nothing ever dies and no way up ends, so the name that
+ * leads from the node down to the parent goes.
+ */
+static void cut_circle(struct node_table *table, uint32_t node, uint32_t parent)
+{
+	struct node_name *name = table->nodes[parent].names;
+
+	while (name != NULL && name->parent != node)
+		name = table->nodes[name->parent].names;
+	if (name != NULL)
+		name_remove(table, name);
+}
+
 int name_add(struct node_table *table, uint32_t node, uint32_t parent,
 	     const char *text)
 {
@@ -142,6 +158,11 @@ int name_add(struct node_table *table, uint32_t node, uint32_t parent,
 		name_remove(table, name);
 		name = NULL;
 	}
+	/* A bind mount of what needs no name, or has one further up. */
+	if (node == ROOT_NODE || node == parent)
+		return 0;
+	if (table->nodes[node].children > 0)
+		cut_circle(table, node, parent);
 	if (name != NULL)
 		make_latest(table, name);
 	else

@@ -13,7 +13,7 @@
 /* One step of a way down to a node without a descriptor. */
 struct step {
 	uint32_t node;
-	uint32_t parent;
+	uint32_t parent; /* pinned; NO_NODE once the step is done */
 	char *name;
 };
 
@@ -72,7 +72,8 @@ static void way_done(struct node_table *table, struct way *way)
 {
 	(void)pthread_mutex_lock(&table->lock);
 	for (size_t i = 0; i < way->count; i++) {
-		node_unpin(table, way->steps[i].parent);
+		if (way->steps[i].parent != NO_NODE)
+			node_unpin(table, way->steps[i].parent);
 		free(way->steps[i].name);
 	}
 	(void)pthread_mutex_unlock(&table->lock);
@@ -128,6 +129,16 @@ static int step_down(struct node_table *table, const struct step *step)
 	return 0;
 }
 
+/* The step's parent has served: a long way must not need many descriptors. */
+static void step_done(struct node_table *table, struct step *step)
+{
+	(void)pthread_mutex_lock(&table->lock);
+	node_unpin(table, step->parent);
+	step->parent = NO_NODE;
+	(void)pthread_mutex_unlock(&table->lock);
+	node_table_settle(table);
+}
+
 /* Give a pinned node its descriptor back. */
 static int reopen(struct node_table *table, uint32_t index)
 {
@@ -137,8 +148,11 @@ static int reopen(struct node_table *table, uint32_t index)
 		struct way way = { 0 };
 
 		r = way_up(table, index, &way);
-		for (size_t i = way.count; r == 0 && i-- > 0;)
+		for (size_t i = way.count; r == 0 && i-- > 0;) {
 			r = step_down(table, &way.steps[i]);
+			if (r == 0)
+				step_done(table, &way.steps[i]);
+		}
 		way_done(table, &way);
 		/* Each round is paid with a name, so this ends. */
 	} while (r == -EAGAIN);
@@ -315,47 +329,4 @@ void node_renamed(struct node_table *table, const struct node_ref *parent,
 	if (exchange && other != NO_NODE)
 		(void)name_add(table, other, parent->index, name);
 	(void)pthread_mutex_unlock(&table->lock);
-}
-
-void node_set_privileged(const struct node_ref *ref, bool privileged)
-{
-	(void)pthread_mutex_lock(&ref->table->lock);
-	ref->table->nodes[ref->index].privileged = privileged;
-	(void)pthread_mutex_unlock(&ref->table->lock);
-}
-
-bool node_is_privileged(struct node_table *table, uint64_t id)
-{
-	bool privileged = false;
-	uint32_t index;
-
-	(void)pthread_mutex_lock(&table->lock);
-	index = node_index(table, id);
-	if (index != NO_NODE)
-		privileged = table->nodes[index].privileged;
-	(void)pthread_mutex_unlock(&table->lock);
-	return privileged;
-}
-
-void node_count_writer(struct node_table *table, uint64_t id, int change)
-{
-	uint32_t index;
-
-	(void)pthread_mutex_lock(&table->lock);
-	index = node_index(table, id);
-	if (index != NO_NODE && change > 0)
-		table->nodes[index].writers++;
-	else if (index != NO_NODE && table->nodes[index].writers > 0)
-		table->nodes[index].writers--;
-	(void)pthread_mutex_unlock(&table->lock);
-}
-
-bool node_has_writer(const struct node_ref *ref)
-{
-	bool has;
-
-	(void)pthread_mutex_lock(&ref->table->lock);
-	has = ref->table->nodes[ref->index].writers > 0;
-	(void)pthread_mutex_unlock(&ref->table->lock);
-	return has;
 }

@@ -56,6 +56,7 @@ static int open_filesystem(const struct options *options,
 	struct filesystem_config config = {
 		.chown_mode = options->chown,
 		.xattrs = options->xattr == XATTR_MODE_RW,
+		.host_locks = options->locks == LOCKS_HOST,
 		.attr_timeout = options->attr_timeout,
 		.entry_timeout = options->entry_timeout,
 		.negative_timeout = options->negative_timeout,

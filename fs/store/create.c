@@ -198,7 +198,7 @@ int create_symlink(const struct creation *c, const char *target)
 
 int create_node(const struct creation *c, dev_t rdev)
 {
-	_cleanup_making_ struct making m;
+	_cleanup_making_ struct making m = { .acl = NULL };
 	mode_t type = c->want.mode & S_IFMT;
 	int r;
 

@@ -50,6 +50,8 @@ static int make_directory(const char *dir)
 
 	if (path == NULL)
 		return -ENOMEM;
+	if (path[0] == '\0')
+		return -ENOENT;
 	for (slash = strchr(path + 1, '/'); slash != NULL;
 	     slash = strchr(slash + 1, '/')) {
 		*slash = '\0';

@@ -10,6 +10,7 @@
 
 #include "idshift/chown_mode.h"
 #include "idshift/handle_table.h"
+#include "idshift/lock_table.h"
 #include "idshift/node_table.h"
 #include "idshift/records.h"
 #include "idshift/view.h"
@@ -19,6 +20,7 @@ struct fuse_lowlevel_ops;
 struct filesystem_config {
 	enum chown_mode chown_mode;
 	bool xattrs;	     /* user.* attributes are served */
+	bool host_locks;     /* locks are taken on the source */
 	double attr_timeout; /* seconds */
 	double entry_timeout;
 	double negative_timeout;
@@ -31,6 +33,7 @@ struct filesystem {
 	struct records records;
 	struct node_table *nodes;
 	struct handle_table *handles;
+	struct lock_table *locks;
 	/* statx(2) of the source may answer from a network cache. */
 	bool remote_source;
 	/* backing_dev() of the mount itself; set once it is known. */

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What handlers keep with a node. */
+#include "idshift/node_table.h"
+
+#include "node_internal.h"
+
+void node_set_privileged(const struct node_ref *ref, bool privileged)
+{
+	(void)pthread_mutex_lock(&ref->table->lock);
+	ref->table->nodes[ref->index].privileged = privileged;
+	(void)pthread_mutex_unlock(&ref->table->lock);
+}
+
+bool node_is_privileged(struct node_table *table, uint64_t id)
+{
+	bool privileged = false;
+	uint32_t index;
+
+	(void)pthread_mutex_lock(&table->lock);
+	index = node_index(table, id);
+	if (index != NO_NODE)
+		privileged = table->nodes[index].privileged;
+	(void)pthread_mutex_unlock(&table->lock);
+	return privileged;
+}
+
+void node_count_writer(struct node_table *table, uint64_t id, int change)
+{
+	uint32_t index;
+
+	(void)pthread_mutex_lock(&table->lock);
+	index = node_index(table, id);
+	if (index != NO_NODE && change > 0)
+		table->nodes[index].writers++;
+	else if (index != NO_NODE && table->nodes[index].writers > 0)
+		table->nodes[index].writers--;
+	(void)pthread_mutex_unlock(&table->lock);
+}
+
+bool node_has_writer(const struct node_ref *ref)
+{
+	bool has;
+
+	(void)pthread_mutex_lock(&ref->table->lock);
+	has = ref->table->nodes[ref->index].writers > 0;
+	(void)pthread_mutex_unlock(&ref->table->lock);
+	return has;
+}
