@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "idshift/view.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 
@@ -34,6 +35,8 @@ bool acting_user_in_group(const struct acting_user *acting, struct disk_id gid)
 bool view_is_ours(const struct view_policy *policy,
 		  const struct disk_owner *disk)
 {
+	if (policy->real_owners)
+		return true;
 	/*
 	 * Inside a user namespace stat(2) shows every unmapped owner as the
 	 * overflow id: a file of that owner can't be told from a stranger's.
@@ -158,7 +161,8 @@ void view_of_recorded(const struct view_policy *policy,
 
 	base_view(policy, disk, &base);
 	*ret = base;
-	if (record == NULL || !view_is_ours(policy, disk))
+	if (record == NULL || policy->real_owners ||
+	    !view_is_ours(policy, disk))
 		return;
 	if (record->has_uid)
 		ret->uid = record->uid;
@@ -174,8 +178,29 @@ void view_of_recorded(const struct view_policy *policy,
 	ret->acl = acl;
 }
 
-void view_plan(const struct view_policy *policy, const struct disk_owner *disk,
-	       const struct view *want, struct view_plan *ret)
+/* An id that is seen already stays the one on disk: many show as one. */
+static int plan_real(const struct view_policy *policy,
+		     const struct disk_owner *disk, const struct view *want,
+		     struct view_plan *ret)
+{
+	struct view_plan plan = { .uid = disk->uid,
+				  .gid = disk->gid,
+				  .mode = want->mode & MODE_BITS };
+	struct view base;
+
+	base_view(policy, disk, &base);
+	if (!container_id_equal(base.uid, want->uid) &&
+	    !owner_map_to_disk(&policy->owner_uid, want->uid, &plan.uid))
+		return -EOVERFLOW;
+	if (!container_id_equal(base.gid, want->gid) &&
+	    !owner_map_to_disk(&policy->owner_gid, want->gid, &plan.gid))
+		return -EOVERFLOW;
+	*ret = plan;
+	return 0;
+}
+
+int view_plan(const struct view_policy *policy, const struct disk_owner *disk,
+	      const struct view *want, struct view_plan *ret)
 {
 	struct disk_owner after = *disk;
 	struct view base;
@@ -184,6 +209,8 @@ void view_plan(const struct view_policy *policy, const struct disk_owner *disk,
 	mode_t mode = want->mode & MODE_BITS;
 	struct container_id uid = want->uid, gid = want->gid;
 
+	if (policy->real_owners)
+		return plan_real(policy, disk, want, ret);
 	base_view(policy, disk, &base);
 	if (!container_id_is_mapped(uid))
 		uid = base.uid;
@@ -200,6 +227,7 @@ void view_plan(const struct view_policy *policy, const struct disk_owner *disk,
 	}
 	base_view(policy, &after, &base);
 
+	ret->uid = after.uid;
 	ret->gid = after.gid;
 	ret->mode = after.mode & MODE_BITS;
 	ret->recorded = want->acl != NULL ||
@@ -214,6 +242,7 @@ void view_plan(const struct view_policy *policy, const struct disk_owner *disk,
 		.gid = gid,
 		.mode = mode,
 	};
+	return 0;
 }
 
 static struct wire_id to_wire(const struct userns_map *map,

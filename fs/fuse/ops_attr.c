@@ -109,19 +109,19 @@ static int change_view(struct attr_change *c, const struct view *want)
 
 static int change_size(struct attr_change *c)
 {
-	_cleanup_fd_ int opened = -1;
-	int fd = c->handle_fd;
+	int r;
 
-	if (fd < 0) {
-		/* The change lock is held, which widening takes. */
-		(void)pthread_mutex_unlock(node_change_lock(c->node));
-		fd = opened = open_node(c->fs, &c->caller, c->node,
-					O_WRONLY | O_NONBLOCK);
-		(void)pthread_mutex_lock(node_change_lock(c->node));
-	}
-	if (fd < 0)
-		return fd;
-	return ftruncate(fd, c->attr->st_size) < 0 ? -errno : 0;
+	if (c->handle_fd >= 0)
+		return ftruncate(c->handle_fd, c->attr->st_size) < 0 ? -errno :
+								       0;
+	r = backing_truncate(c->node->fd, c->attr->st_size);
+	if (r != -EACCES)
+		return r;
+	/* The change lock is held, which widening takes. */
+	(void)pthread_mutex_unlock(node_change_lock(c->node));
+	r = widen(c->fs, &c->caller, c->node, ACCESS_WRITE);
+	(void)pthread_mutex_lock(node_change_lock(c->node));
+	return r < 0 ? r : backing_truncate(c->node->fd, c->attr->st_size);
 }
 
 static int change_times(const struct attr_change *c)
@@ -146,7 +146,7 @@ static int change_times(const struct attr_change *c)
  * A request that sets nothing is chown(-1, -1), or the kernel's prelude to a
  * write by anybody, where setuid or setgid are to go (file_remove_privs()).
  * Only the first is for owners alone, and only the second needs a file open
- * for writing.
+ * for writing; the write itself will drop them.
  */
 static int drop_and_touch(struct attr_change *c)
 {
@@ -161,9 +161,8 @@ static int drop_and_touch(struct attr_change *c)
 	want.mode = mode_without_privileges(c->fs, &c->caller, &want);
 	if (who.uid.value == 0)
 		who.caps = ACCESS_CAP_ALL;
-	if (want.mode != c->view.mode && !node_has_writer(c->node) &&
-	    access_owner(&who, &object, NULL) < 0)
-		return -EPERM;
+	if (want.mode != c->view.mode && access_owner(&who, &object, NULL) < 0)
+		return node_has_writer(c->node) ? 0 : -EPERM;
 	if (!view_is_ours(c->fs->policy, &disk))
 		return 0;
 	return records_apply(&c->fs->records, c->node->fd, &c->stx, &want);

@@ -12,13 +12,18 @@
 int caller_of(const struct filesystem *fs, fuse_req_t req, struct caller *ret)
 {
 	const struct fuse_ctx *ctx = fuse_req_ctx(req);
-	struct caller caller = { .req = req };
+	struct caller caller = { .uid = CONTAINER_ID(ID_NONE),
+				 .gid = CONTAINER_ID(ID_NONE),
+				 .req = req };
 
 	if (!userns_to_container(&fs->policy->userns_uid, WIRE_ID(ctx->uid),
 				 &caller.uid) ||
 	    !userns_to_container(&fs->policy->userns_gid, WIRE_ID(ctx->gid),
-				 &caller.gid))
-		return -EACCES;
+				 &caller.gid)) {
+		/* As on a kernel idmapped mount: "other", and no creating. */
+		if (!fs->policy->real_owners)
+			return -EACCES;
+	}
 	*ret = caller;
 	return 0;
 }
@@ -140,6 +145,9 @@ void drop_privileges(struct filesystem *fs, fuse_req_t req, uint64_t ino)
 		if (mode != view.mode) {
 			view.mode = mode;
 			(void)records_apply(&fs->records, node.fd, &stx, &view);
+			/* A write's reply carries no mode. */
+			(void)fuse_lowlevel_notify_inval_inode(fs->session, ino,
+							       -1, 0);
 		}
 		node_set_privileged(&node, is_privileged(view.mode));
 	}

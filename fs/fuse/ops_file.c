@@ -157,7 +157,9 @@ void op_write_buf(fuse_req_t req, fuse_ino_t ino, struct fuse_bufvec *in,
 	struct filesystem *fs = filesystem_of(req);
 	ssize_t r;
 
-	drop_privileges(fs, req, ino);
+	/* What was mapped was written long ago; a mapping strips nothing. */
+	if (fi->writepage == 0)
+		drop_privileges(fs, req, ino);
 	r = do_write(fs, in, off, fi);
 	if (r < 0)
 		reply_result(req, (int)r);

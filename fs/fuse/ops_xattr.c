@@ -40,9 +40,10 @@ static enum name_kind name_kind(const struct filesystem *fs, const char *name)
 			return NAME_UNSUPPORTED;
 		return side_is_hidden(name) ? NAME_FOREIGN : NAME_DISK;
 	}
+	/* The kernel has asked for the caller's privilege. */
 	if (has_prefix(name, XATTR_TRUSTED_PREFIX) ||
 	    has_prefix(name, XATTR_SECURITY_PREFIX))
-		return NAME_FOREIGN;
+		return fs->policy->real_owners ? NAME_DISK : NAME_FOREIGN;
 	return NAME_UNSUPPORTED;
 }
 
@@ -325,6 +326,12 @@ static void list_recorded(const struct target *target, struct name_list *list)
 		{ SIDE_CAPABILITY, XATTR_NAME_CAPS },
 	};
 
+	if (target->fs->policy->real_owners) {
+		if (backing_getxattr(target->node.fd, XATTR_NAME_CAPS, NULL,
+				     0) >= 0)
+			list_add(list, XATTR_NAME_CAPS);
+		return;
+	}
 	for (size_t i = 0; i < sizeof(recorded) / sizeof(recorded[0]); i++) {
 		if (side_exists(target->fs->records.db, target->node.fd,
 				&target->stx, recorded[i].side))

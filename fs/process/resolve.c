@@ -384,6 +384,7 @@ static int init_acting(const struct work *work, struct acting_user *ret)
 			groups[kept++] = groups[i];
 	*ret = (struct acting_user){
 		.uid = DISK_ID(s->uid),
+		.gid = DISK_ID(s->gid),
 		.userns_root = s->child_userns && s->uid == 0,
 		.groups = groups,
 		.group_count = kept,
@@ -397,7 +398,10 @@ int resolve_policy(const struct options *options,
 		   struct error *error)
 {
 	struct work work = { options, situation, { 0 }, { 0 }, error };
-	struct view_policy policy = { .unmapped = options->unmapped };
+	struct view_policy policy = {
+		.unmapped = options->unmapped,
+		.real_owners = options->chown == CHOWN_DISK,
+	};
 	int r = 0;
 
 	if (options->chown == CHOWN_DISK && situation->uid != 0)

@@ -154,6 +154,7 @@ int session_run(const struct options *options, const struct view_policy *policy,
 		return r;
 	r = mount_fuse_session(options, fs, &session, error);
 	if (r == 0) {
+		fs->session = session;
 		r = run_session(session, fs, options, mounted, context, error);
 		fuse_session_destroy(session);
 	}

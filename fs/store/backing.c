@@ -83,10 +83,17 @@ int backing_chmod(int path_fd, mode_t mode)
 	return result(chmod(proc_path(path_fd, path), mode));
 }
 
-int backing_chgrp(int path_fd, struct disk_id gid)
+int backing_chown(int path_fd, struct disk_id uid, struct disk_id gid)
 {
 	return result(
-		fchownat(path_fd, "", (uid_t)-1, gid.value, AT_EMPTY_PATH));
+		fchownat(path_fd, "", uid.value, gid.value, AT_EMPTY_PATH));
+}
+
+int backing_truncate(int path_fd, off_t size)
+{
+	char path[PROC_PATH_MAX];
+
+	return result(truncate(proc_path(path_fd, path), size));
 }
 
 int backing_touch_ctime(int path_fd, const struct statx *stx)

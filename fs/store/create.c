@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/fsuid.h>
 #include <unistd.h>
 
 #include "idshift/backing.h"
@@ -24,11 +25,36 @@ static void making_done(struct making *m)
 }
 #define _cleanup_making_ __attribute__((cleanup(making_done)))
 
+/*
+ * With real owners a thread creates as the caller's ids (fsuid, fsgid); its
+ * capabilities stay, by SECBIT_NO_SETUID_FIXUP.
+ */
+static void act_as(const struct making *m, struct disk_id uid,
+		   struct disk_id gid)
+{
+	if (!m->creation->records->policy->real_owners)
+		return;
+	(void)setfsgid(gid.value);
+	(void)setfsuid(uid.value);
+}
+
+static void act_as_caller(const struct making *m)
+{
+	act_as(m, m->plan.uid, m->plan.gid);
+}
+
+static void act_as_self(const struct making *m)
+{
+	const struct acting_user *self = &m->creation->records->policy->acting;
+
+	act_as(m, self->uid, self->gid);
+}
+
 /* The object that open(O_CREAT) or mkdir alone makes (inode_init_owner()). */
 static struct disk_owner made_alone(const struct making *m)
 {
-	const struct acting_user *acting =
-		&m->creation->records->policy->acting;
+	const struct view_policy *policy = m->creation->records->policy;
+	const struct acting_user *acting = &policy->acting;
 	struct disk_owner made = {
 		.uid = acting->uid,
 		.gid = acting->gid,
@@ -45,6 +71,7 @@ static struct disk_owner made_alone(const struct making *m)
 
 static int making_begin(struct making *m, const struct creation *creation)
 {
+	const struct view_policy *policy = creation->records->policy;
 	struct disk_owner made;
 	int r;
 
@@ -57,12 +84,15 @@ static int making_begin(struct making *m, const struct creation *creation)
 		m->want.acl = m->acl;
 	}
 	made = made_alone(m);
-	view_plan(creation->records->policy, &made, &m->want, &m->plan);
+	r = view_plan(policy, &made, &m->want, &m->plan);
+	if (r < 0)
+		return r;
 	/* Its file system makes the mode of what was asked for. */
 	if (creation->disk_default_acl)
 		m->plan.mode = m->want.mode & MODE_BITS;
-	m->plain = !m->plan.recorded && creation->default_acl == NULL &&
-		   disk_id_equal(m->plan.gid, made.gid);
+	m->plain = policy->real_owners ||
+		   (!m->plan.recorded && creation->default_acl == NULL &&
+		    disk_id_equal(m->plan.gid, made.gid));
 	return 0;
 }
 
@@ -78,7 +108,8 @@ static int finish(struct making *m, int fd)
 	if (c->disk_default_acl)
 		m->want.mode =
 			(m->want.mode & ~(mode_t)0777) | (stx.stx_mode & 0777);
-	else if (m->plain && stx.stx_gid == m->plan.gid.value &&
+	else if (m->plain && stx.stx_uid == m->plan.uid.value &&
+		 stx.stx_gid == m->plan.gid.value &&
 		 (stx.stx_mode & MODE_BITS) == m->plan.mode)
 		return 0;
 	r = records_apply(c->records, fd, &stx, &m->want);
@@ -103,13 +134,16 @@ static bool unnamed_unsupported(int r)
 static int create_in_place(struct making *m, mode_t mode)
 {
 	const struct creation *c = m->creation;
-	_cleanup_fd_ int fd = openat(
-		c->dir_fd, c->name,
-		O_CREAT | O_EXCL | O_RDWR | O_NOFOLLOW | O_CLOEXEC, mode);
+	_cleanup_fd_ int fd = -1;
 	int r;
 
-	if (fd < 0)
-		return -errno;
+	act_as_caller(m);
+	fd = openat(c->dir_fd, c->name,
+		    O_CREAT | O_EXCL | O_RDWR | O_NOFOLLOW | O_CLOEXEC, mode);
+	r = fd < 0 ? -errno : 0;
+	act_as_self(m);
+	if (r < 0)
+		return r;
 	r = finish(m, fd);
 	if (r < 0) {
 		(void)unlinkat(c->dir_fd, c->name, 0);
@@ -179,9 +213,10 @@ int create_directory(const struct creation *c)
 
 	if (r < 0)
 		return r;
-	if (mkdirat(c->dir_fd, c->name, first_mode(&m)) < 0)
-		return -errno;
-	return adopt(&m);
+	act_as_caller(&m);
+	r = mkdirat(c->dir_fd, c->name, first_mode(&m)) < 0 ? -errno : 0;
+	act_as_self(&m);
+	return r < 0 ? r : adopt(&m);
 }
 
 int create_symlink(const struct creation *c, const char *target)
@@ -191,9 +226,10 @@ int create_symlink(const struct creation *c, const char *target)
 
 	if (r < 0)
 		return r;
-	if (symlinkat(target, c->dir_fd, c->name) < 0)
-		return -errno;
-	return adopt(&m);
+	act_as_caller(&m);
+	r = symlinkat(target, c->dir_fd, c->name) < 0 ? -errno : 0;
+	act_as_self(&m);
+	return r < 0 ? r : adopt(&m);
 }
 
 int create_node(const struct creation *c, dev_t rdev)
@@ -203,12 +239,16 @@ int create_node(const struct creation *c, dev_t rdev)
 	int r;
 
 	/* mknod(2): the whiteout is the one device that needs no privilege. */
-	if (S_ISBLK(type) || (S_ISCHR(type) && rdev != 0))
+	if (!c->records->policy->real_owners &&
+	    (S_ISBLK(type) || (S_ISCHR(type) && rdev != 0)))
 		return -EPERM;
 	r = making_begin(&m, c);
 	if (r < 0)
 		return r;
-	if (mknodat(c->dir_fd, c->name, type | first_mode(&m), rdev) < 0)
-		return -errno;
-	return adopt(&m);
+	act_as_caller(&m);
+	r = mknodat(c->dir_fd, c->name, type | first_mode(&m), rdev) < 0 ?
+		    -errno :
+		    0;
+	act_as_self(&m);
+	return r < 0 ? r : adopt(&m);
 }

@@ -173,7 +173,8 @@ static int recorded_default(const struct records *records, int path_fd,
 	ssize_t len;
 
 	*ret = NULL;
-	if (!S_ISDIR(stx->stx_mode) || !view_is_ours(records->policy, &disk))
+	if (!S_ISDIR(stx->stx_mode) || records->policy->real_owners ||
+	    !view_is_ours(records->policy, &disk))
 		return 0;
 	blob = malloc(ACL_MAX_SIZE);
 	if (blob == NULL)
@@ -296,6 +297,8 @@ static int set_default(const struct records *records, int path_fd,
 		r = acl_write_disk(path_fd, ACL_XATTR_DEFAULT, disk);
 		return r < 0 ? r : write_default(records, path_fd, stx, NULL);
 	}
+	if (records->policy->real_owners)
+		return -EINVAL;
 	r = write_default(records, path_fd, stx, acl);
 	return r < 0 ? r : acl_write_disk(path_fd, ACL_XATTR_DEFAULT, NULL);
 }
@@ -344,8 +347,8 @@ static int set_access(const struct records *records, int path_fd,
 
 	if (r == 0 && acl == NULL) {
 		r = has_access(records, path_fd, stx);
-		if (r == 0)
-			return 0; /* nor does ctime move */
+		if (r == 0) /* whether ctime moves is the file system's */
+			return acl_write_disk(path_fd, ACL_XATTR_ACCESS, NULL);
 	}
 	if (r < 0)
 		return r;
@@ -357,8 +360,11 @@ static int set_access(const struct records *records, int path_fd,
 		if (owner_on_disk(records, stx, &want) &&
 		    translate(records, acl, user_to_disk, group_to_disk,
 			      &disk) == 0) {
-			let_owner_in(disk, S_ISDIR(stx->stx_mode));
+			if (!records->policy->real_owners)
+				let_owner_in(disk, S_ISDIR(stx->stx_mode));
 			change = (struct disk_acl_change){ .set = disk };
+		} else if (records->policy->real_owners) {
+			return -EINVAL;
 		} else {
 			want.acl = acl;
 		}

@@ -2,6 +2,7 @@
 #include <endian.h>
 #include <errno.h>
 #include <linux/capability.h>
+#include <linux/xattr.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/xattr.h>
@@ -27,29 +28,69 @@ static bool well_formed(const struct vfs_ns_cap_data *data, size_t size)
 		revision(data) == VFS_CAP_REVISION_3);
 }
 
-/* The value with the root id on the wire; its length. */
-static ssize_t read_value(const struct records *records, int path_fd,
-			  const struct statx *stx, struct vfs_ns_cap_data *data)
+/* The id of the root of the namespace for which it counts, as stored. */
+static bool stored_root_to_wire(const struct view_policy *policy,
+				uint32_t stored, struct wire_id *ret)
+{
+	struct container_id root = CONTAINER_ID(stored);
+
+	if (policy->real_owners &&
+	    !owner_map_to_container(&policy->owner_uid, DISK_ID(stored), &root))
+		return false;
+	return userns_to_wire(&policy->userns_uid, root, ret);
+}
+
+static bool wire_root_to_stored(const struct view_policy *policy,
+				struct wire_id wire, uint32_t *ret)
+{
+	struct container_id root;
+	struct disk_id disk;
+
+	if (!userns_to_container(&policy->userns_uid, wire, &root))
+		return false;
+	*ret = root.value;
+	if (!policy->real_owners)
+		return true;
+	if (!owner_map_to_disk(&policy->owner_uid, root, &disk))
+		return false;
+	*ret = disk.value;
+	return true;
+}
+
+/* As stored; 0 for an empty value. */
+static ssize_t read_stored(const struct records *records, int path_fd,
+			   const struct statx *stx,
+			   struct vfs_ns_cap_data *data)
 {
 	struct disk_owner disk = backing_owner(stx);
-	struct wire_id root;
 	ssize_t len;
 
+	if (records->policy->real_owners)
+		return backing_getxattr(path_fd, XATTR_NAME_CAPS, data,
+					sizeof(*data));
 	if (!view_is_ours(records->policy, &disk))
 		return -ENODATA;
 	len = side_read(records->db, path_fd, stx, SIDE_CAPABILITY, data,
 			sizeof(*data));
 	if (len == 0 || len == -EACCES || len == -ERANGE)
 		return -ENODATA;
-	if (len == sizeof(empty_value))
-		return 0;
-	if (len < 0)
+	return len == sizeof(empty_value) ? 0 : len;
+}
+
+/* The value with the root id on the wire; its length. */
+static ssize_t read_value(const struct records *records, int path_fd,
+			  const struct statx *stx, struct vfs_ns_cap_data *data)
+{
+	ssize_t len = read_stored(records, path_fd, stx, data);
+	struct wire_id root;
+
+	if (len <= 0)
 		return len;
 	if (!well_formed(data, (size_t)len))
 		return -ENODATA;
 	if (len == XATTR_CAPS_SZ_3) {
-		if (!userns_to_wire(&records->policy->userns_uid,
-				    CONTAINER_ID(le32toh(data->rootid)), &root))
+		if (!stored_root_to_wire(records->policy, le32toh(data->rootid),
+					 &root))
 			return -ENODATA;
 		data->rootid = htole32(root.value);
 	}
@@ -90,8 +131,14 @@ static int judge_flags(const struct records *records, int path_fd,
 static int write_value(const struct records *records, int path_fd,
 		       const struct statx *stx, const void *value, size_t size)
 {
-	int r = side_write(records->db, path_fd, stx, SIDE_CAPABILITY, value,
-			   size);
+	int r;
+
+	if (records->policy->real_owners && size == 0)
+		return backing_removexattr(path_fd, XATTR_NAME_CAPS);
+	if (records->policy->real_owners)
+		return backing_setxattr(path_fd, XATTR_NAME_CAPS, value, size,
+					0);
+	r = side_write(records->db, path_fd, stx, SIDE_CAPABILITY, value, size);
 
 	if (r == 0 && !side_in_xattr(stx))
 		r = backing_touch_ctime(path_fd, stx);
@@ -104,7 +151,7 @@ int records_capability_set(const struct records *records, int path_fd,
 {
 	struct disk_owner disk = backing_owner(stx);
 	struct vfs_ns_cap_data data = { 0 };
-	struct container_id root;
+	uint32_t root;
 	int r;
 
 	if (!view_is_ours(records->policy, &disk))
@@ -121,10 +168,10 @@ int records_capability_set(const struct records *records, int path_fd,
 	if (!well_formed(&data, size))
 		return -EINVAL;
 	if (size == XATTR_CAPS_SZ_3) {
-		if (!userns_to_container(&records->policy->userns_uid,
+		if (!wire_root_to_stored(records->policy,
 					 WIRE_ID(le32toh(data.rootid)), &root))
 			return -EPERM;
-		data.rootid = htole32(root.value);
+		data.rootid = htole32(root);
 	}
 	return write_value(records, path_fd, stx, &data, size);
 }

@@ -15,7 +15,7 @@ struct change {
 	struct recorded old;
 	struct acl *old_disk_acl; /* read only if it is to be changed */
 	mode_t mode;		  /* on disk now */
-	bool moved_group;
+	bool moved_owner;
 	bool wrote_record;
 	bool wrote_acl;
 	bool wrote_disk_acl;
@@ -36,22 +36,28 @@ static int change_mode(struct change *c, mode_t mode)
 	return 0;
 }
 
-static int change_group(struct change *c, struct disk_id gid, mode_t final)
+static int change_owner(struct change *c, struct disk_id uid,
+			struct disk_id gid, mode_t final)
 {
+	struct statx stx;
 	int r;
 
-	if (gid.value == c->stx->stx_gid)
+	if (uid.value == c->stx->stx_uid && gid.value == c->stx->stx_gid)
 		return 0;
 	/* The new group must not gain, for a moment, what is only the old's. */
 	r = change_mode(c, c->mode & (final | S_IRWXU));
 	if (r < 0)
 		return r;
-	r = backing_chgrp(c->path_fd, gid);
+	r = backing_chown(c->path_fd, uid, gid);
 	if (r < 0)
 		return r;
-	c->moved_group = true;
+	c->moved_owner = true;
 	c->moved_ctime = true;
-	return 0;
+	/* It takes setuid and setgid away. */
+	r = backing_stat(c->path_fd, &stx);
+	if (r == 0)
+		c->mode = stx.stx_mode & MODE_BITS;
+	return r;
 }
 
 static int write_side(const struct change *c, enum side side, const void *value,
@@ -134,8 +140,9 @@ static void change_undo(struct change *c)
 	if (c->wrote_record)
 		(void)write_side(c, SIDE_OVERRIDE_STAT, c->old.text,
 				 c->old.len);
-	if (c->moved_group)
-		(void)backing_chgrp(c->path_fd, DISK_ID(c->stx->stx_gid));
+	if (c->moved_owner)
+		(void)backing_chown(c->path_fd, DISK_ID(c->stx->stx_uid),
+				    DISK_ID(c->stx->stx_gid));
 	if (c->moved_ctime && !S_ISLNK(c->stx->stx_mode))
 		(void)backing_chmod(c->path_fd, c->stx->stx_mode & MODE_BITS);
 }
@@ -151,7 +158,7 @@ static int change_run(struct change *c, const struct view_plan *plan,
 	if (plan->recorded)
 		len = override_stat_format(&plan->record,
 					   c->stx->stx_mode & S_IFMT, text);
-	r = change_group(c, plan->gid, plan->mode);
+	r = change_owner(c, plan->uid, plan->gid, plan->mode);
 	if (r == 0 && disk_acl->set != NULL)
 		r = change_disk_acl(c, disk_acl->set);
 	/*
@@ -177,7 +184,7 @@ static int change_begin(struct change *c, bool changes_disk_acl)
 {
 	int r = recorded_read(c->records, c->path_fd, c->stx, true, &c->old);
 
-	if (side_in_xattr(c->stx) &&
+	if (side_in_xattr(c->stx) && !c->records->policy->real_owners &&
 	    (r == -EACCES || (c->mode & S_IWUSR) == 0)) {
 		/* user.* xattrs need the owner's r and w on the object. */
 		r = change_mode(c, c->mode | S_IRUSR | S_IWUSR);
@@ -229,8 +236,8 @@ static int change_plan_and_run(struct change *c, const struct view *want,
 	if (!container_id_is_mapped(full.gid))
 		full.gid = c->old.view.gid;
 	full.acl = acl;
-	view_plan(c->records->policy, &disk, &full, &plan);
-	return change_run(c, &plan, acl, disk_acl);
+	r = view_plan(c->records->policy, &disk, &full, &plan);
+	return r < 0 ? r : change_run(c, &plan, acl, disk_acl);
 }
 
 int records_change(const struct records *records, int path_fd,

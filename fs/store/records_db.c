@@ -180,7 +180,7 @@ ssize_t records_db_get(struct records_db *db, enum records_db_kind kind,
 {
 	unsigned char buf[BACKING_KEY_MAX + 1];
 	MDB_val k = make_key(kind, key, buf);
-	size_t len;
+	size_t len = 0;
 	int r;
 
 	do

@@ -37,7 +37,10 @@ struct disk_owner backing_owner(const struct statx *stx);
 uint64_t backing_dev(const struct statx *stx);
 
 int backing_chmod(int path_fd, mode_t mode);
-int backing_chgrp(int path_fd, struct disk_id gid);
+/* An id of ID_NONE stays as it is. */
+int backing_chown(int path_fd, struct disk_id uid, struct disk_id gid);
+/* As truncate(2): a size that is so already moves no time. */
+int backing_truncate(int path_fd, off_t size);
 /* Moves ctime and nothing else, as a change of owner would. */
 int backing_touch_ctime(int path_fd, const struct statx *stx);
 int backing_utimens(int path_fd, const struct timespec times[2]);

@@ -16,6 +16,7 @@
 #include "idshift/view.h"
 
 struct fuse_lowlevel_ops;
+struct fuse_session;
 
 struct filesystem_config {
 	enum chown_mode chown_mode;
@@ -34,6 +35,7 @@ struct filesystem {
 	struct node_table *nodes;
 	struct handle_table *handles;
 	struct lock_table *locks;
+	struct fuse_session *session; /* for notifications; NULL before */
 	/* statx(2) of the source may answer from a network cache. */
 	bool remote_source;
 	/* backing_dev() of the mount itself; set once it is known. */

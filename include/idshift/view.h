@@ -39,6 +39,8 @@ struct view_policy {
 	struct owner_map owner_gid;
 	/* What owners outside the owner map show as; ID_NONE: as unmapped. */
 	struct container_id unmapped;
+	/* chown=disk: owners and modes are the disk's own, nothing is kept. */
+	bool real_owners;
 	struct acting_user acting;
 };
 
@@ -67,6 +69,7 @@ struct view {
 
 /* How to bring a file on disk to a wanted view. */
 struct view_plan {
+	struct disk_id uid;	     /* the owner to have on disk */
 	struct disk_id gid;	     /* the group to have on disk */
 	mode_t mode;		     /* the mode to have on disk, 0..07777 */
 	bool recorded;		     /* a record is needed; else remove any */
@@ -125,12 +128,15 @@ void view_of(const struct view_policy *policy, const struct disk_owner *disk,
 	     const struct override_stat *record, struct view *ret);
 
 /*
+ * With real owners an id without a counterpart on disk is -EOVERFLOW, as on a
+ * kernel idmapped mount; else there is always a plan.
+ *
  * What to do on disk so that the container sees `want` (its S_IFMT is that of
  * `disk`).  `disk` is the state to start from: an id of ID_NONE in `want`
  * leaves that id as the disk has it.  The file is ours.
  */
-void view_plan(const struct view_policy *policy, const struct disk_owner *disk,
-	       const struct view *want, struct view_plan *ret);
+int view_plan(const struct view_policy *policy, const struct disk_owner *disk,
+	      const struct view *want, struct view_plan *ret);
 
 /*
  * Ids on the wire.  An owner without a container id travels as its disk id:

@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* New objects have their owner and mode, or are not there. */
+#include "idshift/create.h"
+
+#include <sys/inotify.h>
+#include <sys/sysmacros.h>
+
+#include "store_fixture.h"
+
+/* mode with type; the descriptor, or an error. */
+static int create(const struct store *s, int dir_fd, const char *name,
+		  uint32_t uid, uint32_t gid, mode_t mode)
+{
+	struct statx dir;
+	struct creation c = {
+		.records = &s->records,
+		.dir_fd = dir_fd,
+		.dir = &dir,
+		.name = name,
+		.want = {
+			.uid = CONTAINER_ID(uid),
+			.gid = CONTAINER_ID(gid),
+			.mode = mode,
+		},
+	};
+
+	assert_int_equal(backing_stat(dir_fd, &dir), 0);
+	switch (mode & S_IFMT) {
+	case S_IFREG:
+		return create_file(&c);
+	case S_IFDIR:
+		return create_directory(&c);
+	case S_IFLNK:
+		return create_symlink(&c, "target");
+	default:
+		return create_node(&c, 0);
+	}
+}
+
+static void make(const struct store *s, const char *name, uint32_t uid,
+		 uint32_t gid, mode_t mode)
+{
+	struct statx stx, found;
+	int fd = create(s, s->src, name, uid, gid, mode);
+
+	assert_true(fd >= 0);
+	assert_int_equal(fcntl(fd, F_GETFD), FD_CLOEXEC);
+	assert_int_equal(backing_stat(fd, &stx), 0);
+	stat_entry(s, name, &found);
+	assert_int_equal(stx.stx_ino, found.stx_ino);
+	assert_int_equal(stx.stx_mode & S_IFMT, mode & S_IFMT);
+	if (S_ISREG(mode)) {
+		assert_int_equal(write(fd, "x", 1), 1);
+		assert_int_equal(stx.stx_nlink, 1);
+	}
+	(void)close(fd);
+}
+
+static void test_plain(void **state)
+{
+	struct store *s = store_of(state);
+
+	make(s, "file", 1000, 0, S_IFREG | 0644);
+	expect_disk(s, "file", 1000, 1000, 0644);
+	expect_record(s, "file", NULL);
+	make(s, "dir", 1000, 0, S_IFDIR | 01770);
+	expect_disk(s, "dir", 1000, 1000, 01770);
+	expect_record(s, "dir", NULL);
+	make(s, "fifo", 1000, 0, S_IFIFO | 0666);
+	expect_disk(s, "fifo", 1000, 1000, 0666);
+	expect_db_record(s, "fifo", NULL);
+	make(s, "link", 1000, 0, S_IFLNK | 0777);
+	expect_db_record(s, "link", NULL);
+}
+
+static void test_owners(void **state)
+{
+	struct store *s = store_of(state);
+
+	make(s, "file", 33, 34, S_IFREG | 0640);
+	expect_disk(s, "file", 1000, 1000, 0600);
+	expect_record(s, "file", "33:34:0640:file");
+	make(s, "readonly", 1000, 0, S_IFREG | 0444);
+	expect_disk(s, "readonly", 1000, 1000, 0644);
+	expect_record(s, "readonly", "1000:0:0444:file");
+	make(s, "suid", 0, 0, S_IFREG | 06755);
+	expect_disk(s, "suid", 1000, 1000, 0755);
+	expect_record(s, "suid", "0:0:6755:file");
+	make(s, "dir", 33, 34, S_IFDIR | 0770);
+	expect_disk(s, "dir", 1000, 1000, 0700);
+	expect_record(s, "dir", "33:34:0770:dir");
+	make(s, "link", 33, 34, S_IFLNK | 0777);
+	expect_disk(s, "link", 1000, 1000, 0777);
+	expect_db_record(s, "link", "33:34:0777:symlink");
+	make(s, "fifo", 33, 34, S_IFIFO | 0660);
+	expect_disk(s, "fifo", 1000, 1000, 0600);
+	expect_db_record(s, "fifo", "33:34:0660:pipe");
+	make(s, "socket", 33, 34, S_IFSOCK | 0777);
+	expect_db_record(s, "socket", "33:34:0777:socket");
+	expect_view(s, "file", 33, 34, 0640);
+	expect_view(s, "suid", 0, 0, 06755);
+	expect_view(s, "dir", 33, 34, 0770);
+	expect_view(s, "link", 33, 34, 0777);
+	expect_view(s, "fifo", 33, 34, 0660);
+}
+
+static void test_backed_group(void **state)
+{
+	static const mode_t types[] = { S_IFREG, S_IFDIR, S_IFIFO, S_IFLNK };
+	struct store *s = store_of(state);
+
+	for (size_t i = 0; i < LENGTH(types); i++) {
+		mode_t mode = S_ISLNK(types[i]) ? 0777 : 0664;
+
+		make(s, "own", 1000, 2000, types[i] | mode);
+		expect_view(s, "own", 1000, 2000, mode);
+		expect_disk(s, "own", 1000, 2000,
+			    S_ISDIR(types[i]) ? 0764 : mode);
+		make(s, "other", 33, 2000, types[i] | mode);
+		expect_view(s, "other", 33, 2000, mode);
+		expect_disk(s, "other", 1000, 2000,
+			    S_ISDIR(types[i]) ? 0764 : mode);
+		assert_int_equal(unlinkat(s->src, "own",
+					  S_ISDIR(types[i]) ? AT_REMOVEDIR : 0),
+				 0);
+		assert_int_equal(unlinkat(s->src, "other",
+					  S_ISDIR(types[i]) ? AT_REMOVEDIR : 0),
+				 0);
+	}
+}
+
+/* In one: the caller says the directory's group, as view.h's user must. */
+static void test_setgid_directory(void **state)
+{
+	struct store *s = store_of(state);
+	struct statx stx;
+
+	host_chown(s, ".", NO, 2000);
+	host_chmod(s, ".", 02775);
+	make(s, "file", 1000, 2000, S_IFREG | 0664);
+	expect_disk(s, "file", 1000, 2000, 0664);
+	expect_record(s, "file", NULL);
+	make(s, "other", 33, 2000, S_IFREG | 0664);
+	expect_disk(s, "other", 1000, 2000, 0664);
+	expect_record(s, "other", "33:2000:0664:file");
+	make(s, "dir", 1000, 2000, S_IFDIR | 02775);
+	expect_disk(s, "dir", 1000, 2000, 02775);
+	expect_record(s, "dir", NULL);
+	make(s, "their", 33, 2000, S_IFDIR | 02770);
+	expect_disk(s, "their", 1000, 2000, 02770);
+	expect_record(s, "their", "33:2000:2770:dir");
+	/* The view's directory is not setgid, the disk's is. */
+	make(s, "mine", 1000, 0, S_IFREG | 0660);
+	expect_disk(s, "mine", 1000, 1000, 0660);
+	expect_record(s, "mine", NULL);
+	make(s, "flat", 1000, 0, S_IFDIR | 0755);
+	expect_disk(s, "flat", 1000, 1000, 0755);
+	expect_record(s, "flat", NULL);
+	make(s, "apart", 33, 34, S_IFREG | 0660);
+	expect_view(s, "apart", 33, 34, 0660);
+	stat_entry(s, "apart", &stx);
+	assert_int_equal(stx.stx_mode & 077, 0);
+}
+
+static void test_taken_name(void **state)
+{
+	static const mode_t types[] = { S_IFREG, S_IFDIR, S_IFIFO, S_IFLNK };
+	struct store *s = store_of(state);
+
+	make(s, "name", 33, 34, S_IFREG | 0640);
+	for (size_t i = 0; i < LENGTH(types); i++) {
+		mode_t mode = types[i] | 0777;
+
+		assert_int_equal(create(s, s->src, "name", 1000, 0, mode),
+				 -EEXIST);
+		assert_int_equal(create(s, s->src, "name", 5, 6, mode),
+				 -EEXIST);
+	}
+	expect_view(s, "name", 33, 34, 0640);
+	assert_int_equal(count_entries(s), 1);
+}
+
+/* Whatever stops it, no half-made object stays. */
+static void test_failure(void **state)
+{
+	static const mode_t types[] = { S_IFREG, S_IFDIR, S_IFIFO, S_IFLNK };
+	struct store *s = store_of(state);
+	char long_name[300];
+
+	memset(long_name, 'n', sizeof(long_name) - 1);
+	long_name[sizeof(long_name) - 1] = '\0';
+	for (size_t i = 0; i < LENGTH(types); i++) {
+		mode_t mode = types[i] | 0777;
+
+		assert_int_equal(create(s, s->src, long_name, 1000, 0, mode),
+				 -ENAMETOOLONG);
+		assert_int_equal(create(s, s->src, long_name, 5, 6, mode),
+				 -ENAMETOOLONG);
+		/* We believe to be in the group, and no longer are. */
+		become_sergio_without_group();
+		assert_int_equal(create(s, s->src, "name", 1000, 2000, mode),
+				 -EPERM);
+		assert_int_equal(create(s, s->src, "name", 5, 2000, mode),
+				 -EPERM);
+		become_sergio();
+		assert_int_equal(count_entries(s), 0);
+		become_root();
+		host_chown(s, ".", 0, 0);
+		become_sergio();
+		assert_int_equal(create(s, s->src, "name", 1000, 0, mode),
+				 -EACCES);
+		assert_int_equal(create(s, s->src, "name", 5, 6, mode),
+				 -EACCES);
+		become_root();
+		host_chown(s, ".", 1000, 1000);
+		become_sergio();
+		assert_int_equal(count_entries(s), 0);
+	}
+}
+
+static void test_devices(void **state)
+{
+	struct store *s = store_of(state);
+	struct statx dir;
+	struct creation c = {
+		.records = &s->records,
+		.dir_fd = s->src,
+		.dir = &dir,
+		.name = "device",
+		.want = {
+			.uid = CONTAINER_ID(0),
+			.gid = CONTAINER_ID(0),
+			.mode = S_IFCHR | 0666,
+		},
+	};
+
+	assert_int_equal(backing_stat(s->src, &dir), 0);
+	assert_int_equal(create_node(&c, makedev(1, 3)), -EPERM);
+	c.want.mode = S_IFBLK | 0666;
+	assert_int_equal(create_node(&c, makedev(0, 0)), -EPERM);
+	assert_int_equal(create_node(&c, makedev(7, 0)), -EPERM);
+	assert_int_equal(count_entries(s), 0);
+	/* A whiteout. */
+	make(s, "gone", 0, 0, S_IFCHR | 0600);
+	expect_view(s, "gone", 0, 0, 0600);
+	expect_db_record(s, "gone", "0:0:0600:char-0-0");
+}
+
+/* Nothing happens to a file once others can see its name. */
+static void test_complete_when_visible(void **state)
+{
+	struct store *s = store_of(state);
+	_Alignas(struct inotify_event) char buffer[4096];
+	char path[PATH_MAX];
+	const struct inotify_event *event;
+	bool visible = false;
+	int notify = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+	ssize_t len;
+	int fd;
+
+	assert_true(snprintf(path, sizeof(path), "%s/src", s->dir) < PATH_MAX);
+	assert_true(notify >= 0);
+	assert_true(inotify_add_watch(notify, path,
+				      IN_CREATE | IN_MOVED_TO | IN_ATTRIB) >=
+		    0);
+	fd = create(s, s->src, "file", 33, 2000, S_IFREG | 0460);
+	assert_true(fd >= 0);
+	(void)close(fd);
+	expect_record(s, "file", "33:2000:0460:file");
+	expect_disk(s, "file", 1000, 2000, 0660);
+	len = read(notify, buffer, sizeof(buffer));
+	assert_true(len > 0);
+	for (ssize_t at = 0; at < len;
+	     at += (ssize_t)(sizeof(*event) + event->len)) {
+		event = (const struct inotify_event *)(buffer + at);
+		assert_false(visible);
+		visible = event->len > 0 && strcmp(event->name, "file") == 0;
+		if (visible)
+			assert_int_equal(event->mask, IN_CREATE);
+	}
+	assert_true(visible);
+	(void)close(notify);
+}
+
+static void test_as_root(void **state)
+{
+	struct store *s = store_of(state);
+
+	make(s, "plain", 0, 0, S_IFREG | 0600);
+	expect_record(s, "plain", NULL);
+	make(s, "file", 1000, 1000, S_IFREG | 04711);
+	expect_disk(s, "file", 0, 0, 0711);
+	expect_record(s, "file", "1000:1000:4711:file");
+	make(s, "group", 0, 5, S_IFDIR | 02770);
+	expect_disk(s, "group", 0, 5, 02770);
+	expect_record(s, "group", NULL);
+}
+
+/* Readable descriptors serve as the directory, too. */
+static void test_readable_directory(void **state)
+{
+	struct store *s = store_of(state);
+	int dir = openat(s->src, ".", O_RDONLY | O_DIRECTORY);
+	int fd;
+
+	assert_true(dir >= 0);
+	fd = create(s, dir, "file", 33, 34, S_IFREG | 0600);
+	assert_true(fd >= 0);
+	(void)close(fd);
+	fd = create(s, dir, "dir", 33, 34, S_IFDIR | 0700);
+	assert_true(fd >= 0);
+	(void)close(fd);
+	(void)close(dir);
+	expect_view(s, "file", 33, 34, 0600);
+	expect_view(s, "dir", 33, 34, 0700);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		SERGIO_TEST(test_plain),
+		SERGIO_TEST(test_owners),
+		SERGIO_TEST(test_backed_group),
+		SERGIO_TEST(test_setgid_directory),
+		SERGIO_TEST(test_taken_name),
+		SERGIO_TEST(test_failure),
+		SERGIO_TEST(test_devices),
+		SERGIO_TEST(test_complete_when_visible),
+		ROOT_TEST(test_as_root),
+		SERGIO_TEST(test_readable_directory),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
