@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "change.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#include "idshift/backing.h"
+
+#include "message.h"
+#include "walk.h"
+
+static int visit(void *context, int path_fd, const struct statx *stx,
+		 const char *path)
+{
+	const struct change *change = context;
+	struct disk_owner disk = backing_owner(stx);
+	char reason[96];
+	int r = change->apply(change, path_fd, stx);
+
+	if (r != -EPERM || view_is_ours(&change->target.policy, &disk))
+		return r;
+	(void)snprintf(reason, sizeof(reason),
+		       "on disk it belongs to uid %u, not to you (uid %u)",
+		       stx->stx_uid, change->target.policy.acting.uid.value);
+	complain_path(change->command, path, reason);
+	return 1;
+}
+
+int change_paths(struct change *change, const struct command_line *line,
+		 char *const *paths, size_t count)
+{
+	struct walk walk = {
+		.command = change->command,
+		.recursive = change->recursive,
+		.follow = change->follow,
+		.visit = visit,
+		.context = change,
+	};
+	struct error error = { .exit_code = EXIT_STATUS_OTHER };
+	bool well = true;
+	int r = target_open(line, &change->target, &error);
+
+	if (r < 0)
+		return complain(change->command, &error);
+	if (change->check != NULL)
+		r = change->check(change, &error);
+	for (size_t i = 0; r == 0 && i < count; i++)
+		well = walk_path(&walk, paths[i]) && well;
+	target_close(&change->target);
+	if (r < 0)
+		return complain(change->command, &error);
+	return well ? 0 : EXIT_STATUS_OTHER;
+}

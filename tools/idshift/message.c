@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "message.h"
+
+void print_clean(FILE *out, const char *text)
+{
+	for (; *text != '\0'; text++) {
+		unsigned char c = (unsigned char)*text;
+
+		(void)fputc(c < 0x20 || c == 0x7f ? '?' : c, out);
+	}
+}
+
+void print_quoted(FILE *out, const char *text)
+{
+	(void)fputc('\'', out);
+	print_clean(out, text);
+	(void)fputc('\'', out);
+}
+
+void complain_path(const char *command, const char *path, const char *reason)
+{
+	(void)fprintf(stderr, "idshift %s: ", command);
+	print_quoted(stderr, path);
+	(void)fprintf(stderr, ": %s\n", reason);
+}
+
+int complain(const char *command, const struct error *error)
+{
+	(void)fprintf(stderr, "idshift %s: %s\n", command, error->text);
+	return error->exit_code;
+}

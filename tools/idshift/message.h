@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the tool says on standard error: one line each, "idshift COMMAND: ...".
+ * Control characters in what users gave become '?'.
+ */
+#ifndef IDSHIFT_TOOL_MESSAGE_H
+#define IDSHIFT_TOOL_MESSAGE_H
+
+#include <stdio.h>
+
+#include "idshift/error.h"
+
+/* 'TEXT', of any length. */
+void print_quoted(FILE *out, const char *text);
+/* TEXT alone. */
+void print_clean(FILE *out, const char *text);
+
+/* idshift COMMAND: 'PATH': REASON */
+void complain_path(const char *command, const char *path, const char *reason);
+
+/* idshift COMMAND: TEXT; the exit code to end with. */
+int complain(const char *command, const struct error *error);
+
+#endif

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "target.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "idshift/backing.h"
+#include "idshift/cleanup.h"
+#include "idshift/mountpoint.h"
+#include "idshift/records_db.h"
+#include "idshift/resolve.h"
+#include "idshift/state_dir.h"
+
+int target_open_maps(const struct command_line *line, struct target *ret,
+		     struct error *error)
+{
+	struct target target = { .records = { .db = NULL } };
+	int r = options_parse(line->mount_argc, line->mount_argv,
+			      &target.options, error);
+
+	if (r < 0)
+		return r;
+	/* These would have been acted on, not parsed any further. */
+	if (target.options.action != ACTION_PRINT_MAP) {
+		options_destroy(&target.options);
+		return error_set(error, EXIT_STATUS_USAGE,
+				 "option '--version': only of 'idshift'");
+	}
+	r = situation_read(&target.options, &target.situation, error);
+	if (r < 0) {
+		options_destroy(&target.options);
+		return r;
+	}
+	r = resolve_policy(&target.options, &target.situation, &situation_names,
+			   &target.policy, error);
+	if (r < 0) {
+		situation_destroy(&target.situation);
+		options_destroy(&target.options);
+		return r;
+	}
+	*ret = target;
+	return 0;
+}
+
+static int check_records(const struct target *target, struct error *error)
+{
+	const struct options *options = &target->options;
+
+	if (options->run_as != NULL && target->situation.uid != geteuid())
+		return error_set(error, EXIT_STATUS_USAGE,
+				 "run-as '%s': records are that user's: run "
+				 "idshift as '%s', with 'runuser -u %s -- "
+				 "idshift ...'",
+				 options->run_as, options->run_as,
+				 options->run_as);
+	if (options->chown == CHOWN_DISK)
+		return error_set(error, EXIT_STATUS_USAGE,
+				 "chown 'disk': such a mount keeps no records; "
+				 "use the system's own tools");
+	return 0;
+}
+
+static int open_records(struct target *target, struct error *error)
+{
+	_cleanup_free_ char *dir = state_dir(target->options.state);
+	int r = dir == NULL ? -errno :
+			      records_db_open(dir, &target->records.db);
+
+	if (r < 0)
+		return error_set(error, EXIT_STATUS_OTHER,
+				 "state directory '%s': %s; name a writable "
+				 "one with --state=DIR",
+				 dir != NULL ? dir : "", strerror(-r));
+	target->records.policy = &target->policy;
+	return 0;
+}
+
+int target_open(const struct command_line *line, struct target *ret,
+		struct error *error)
+{
+	int r = target_open_maps(line, ret, error);
+
+	if (r < 0)
+		return r;
+	r = check_records(ret, error);
+	if (r == 0)
+		r = open_records(ret, error);
+	if (r < 0)
+		target_close(ret);
+	return r;
+}
+
+void target_close(struct target *target)
+{
+	if (target->records.db != NULL)
+		(void)records_db_close(target->records.db);
+	view_policy_destroy(&target->policy);
+	situation_destroy(&target->situation);
+	options_destroy(&target->options);
+	target->records = (struct records){ .db = NULL };
+}
+
+int target_open_path(const char *path, bool follow, struct statx *ret_stx)
+{
+	_cleanup_fd_ int fd =
+		open(path, O_PATH | O_CLOEXEC | (follow ? 0 : O_NOFOLLOW));
+	int r;
+
+	if (fd < 0)
+		return -errno;
+	r = backing_stat(fd, ret_stx);
+	return r < 0 ? r : take_fd(&fd);
+}
+
+bool target_is_mount(int path_fd, const struct statx *stx)
+{
+	struct statx here;
+	char type[64];
+
+	/* A mount of ours has a device of its own, without a major number. */
+	if (stx->stx_dev_major != 0 ||
+	    statx(path_fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_MNT_ID,
+		  &here) < 0 ||
+	    (here.stx_mask & STATX_MNT_ID) == 0)
+		return false;
+	return mountpoint_find_fstype("/proc/self/mountinfo", here.stx_mnt_id,
+				      type, sizeof(type)) == 0 &&
+	       strcmp(type, MOUNTPOINT_FSTYPE) == 0;
+}
