@@ -4,6 +4,9 @@
 #   make check            install what the tests need, build, run all tests
 #   make demo             see it work: SRC=DIR MNT=DIR to try a tree of yours
 #   make lint             format, static analysis, layers, banned calls
+#   make bench            against the raw directory and other file systems:
+#                         ROUNDS=3 ROWS=create,stat; bench-json for machines,
+#                         bench-scale by size, bench-compare BASE=REVISION
 #   make deps             install what is missing (Debian; root or sudo)
 #   make install          DESTDIR= PREFIX=/usr/local
 #   make clean
@@ -76,12 +79,14 @@ INTEGRATION_SRC := $(sort $(wildcard tests/integration/*.c))
 INTEGRATION := $(INTEGRATION_SRC:tests/integration/%.c=$(B)/tests/%)
 ORACLE_SRC := $(sort $(wildcard tests/oracle/*.c))
 ORACLE := $(if $(ORACLE_SRC),$(B)/tests/oracle)
-TESTS := $(UNIT) $(INTEGRATION) $(ORACLE)
+BENCH_SRC := $(sort $(wildcard tests/bench/*.c))
+BENCH := $(if $(BENCH_SRC),$(B)/tests/bench)
+TESTS := $(UNIT) $(INTEGRATION) $(ORACLE) $(BENCH)
 
 objects = $(patsubst %.c,$(B)/%.o,$1)
 SOURCES := $(foreach l,$(LAYERS),$(call layer_sources,$l)) $(MOUNT_SRC) \
 	$(IDSHIFT_SRC) $(UNIT_SRC) $(UNIT_HELPERS) $(INTEGRATION_SRC) \
-	$(ORACLE_SRC)
+	$(ORACLE_SRC) $(BENCH_SRC)
 MANPAGES := $(wildcard tools/*.[18])
 
 # Not among the flags that a change of makes everything anew.
@@ -91,6 +96,7 @@ Q := $(if $(V),,@)
 say = $(if $(V),,@printf '  %-5s %s\n' $1 $@)
 
 .PHONY: all tests check demo deps install lint clean FORCE \
+	bench bench-json bench-scale bench-compare \
 	lint-format lint-banned lint-layers lint-cppcheck lint-tidy
 .DELETE_ON_ERROR:
 # Kept, so that the next build need not make them again.
@@ -149,14 +155,33 @@ $(B)/tests/oracle.o/%.o: tests/oracle/%.c $(B)/.flags
 	$(call say,CC)
 	$(Q)$(CC) $(ALL_CFLAGS) $(ERROR) -MMD -MP -c -o $@ $<
 
+$(BENCH): $(patsubst tests/bench/%.c,$(B)/tests/bench.o/%.o,$(BENCH_SRC))
+	$(call say,LINK)
+	$(link) -pthread
+
+$(B)/tests/bench.o/%.o: tests/bench/%.c $(B)/.flags
+	@mkdir -p $(@D)
+	$(call say,CC)
+	$(Q)$(CC) $(ALL_CFLAGS) $(ERROR) -MMD -MP -c -o $@ $<
+
 -include $(wildcard $(patsubst %.c,$(B)/%.d,$(SOURCES)) \
-	$(B)/tests/oracle.o/*.d)
+	$(B)/tests/oracle.o/*.d $(B)/tests/bench.o/*.d)
 
 # The flags depend on what is installed: a make of its own after deps.
 check:
 	@.ci/deps build test
 	@+$(MAKE) --no-print-directory all tests
 	@tests/run --build '$(B)' $(T)
+
+bench: BENCH_RUN = run.sh
+bench-json: BENCH_RUN = run.sh --json
+bench-scale: BENCH_RUN = run.sh --scale
+bench-compare: BENCH_RUN = compare.sh '$(BASE)'
+# Only the figures go to standard output.
+bench bench-json bench-scale bench-compare:
+	@.ci/deps build bench >&2
+	@+$(MAKE) --no-print-directory all $(BENCH) >&2
+	@IDSHIFT_BUILD='$(B)' tests/bench/$(BENCH_RUN)
 
 demo:
 	@.ci/deps build demo
