@@ -95,8 +95,6 @@ static void op_init(void *userdata, struct fuse_conn_info *conn)
 				FUSE_CAP_POSIX_LOCKS | FUSE_CAP_FLOCK_LOCKS);
 	/* Truncation by a SETATTR: that is where setuid is dropped. */
 	drop_capability(conn, FUSE_CAP_ATOMIC_O_TRUNC);
-	/* Every listing of ours is followed by a stat of each entry. */
-	drop_capability(conn, FUSE_CAP_READDIRPLUS_AUTO);
 	/* The kernel enforces the ACLs of the view; we apply the umask. */
 	conn->want |= conn->capable & (FUSE_CAP_POSIX_ACL | FUSE_CAP_DONT_MASK);
 	conn->time_gran = 1;

@@ -80,17 +80,22 @@ mode_t mode_without_privileges(const struct filesystem *fs,
 void drop_privileges(struct filesystem *fs, fuse_req_t req, uint64_t ino);
 
 /*
- * The object behind a fresh path fd (ownership taken), found as `name`: a
- * node, one lookup added, and the reply.  entry->ino 0 on failure.
+ * An object found as `name` in a directory: a node, one lookup added, and the
+ * reply.  entry->ino 0 on failure.  By name alone (dir: the directory's state;
+ * the mount itself, met in the source, is -ELOOP); by a fresh path fd
+ * (ownership taken); or with all known of it already.
  */
+int enter_child(const struct filesystem *fs, const struct caller *caller,
+		const struct node_ref *parent, const struct statx *dir,
+		const char *name, struct fuse_entry_param *entry);
+int enter_known(const struct filesystem *fs, const struct node_ref *parent,
+		const char *name, int fd, const struct statx *stx,
+		const struct view *view, struct fuse_entry_param *entry);
 int enter(const struct filesystem *fs, const struct node_ref *parent,
 	  const char *name, int fd, struct fuse_entry_param *entry);
 /* Replies; takes the lookup back when nobody received it. */
 void reply_entered(fuse_req_t req, int r, const struct fuse_entry_param *entry);
 
-/* A child's path fd; the mount itself, met in the source, is -ELOOP. */
-int open_child(const struct filesystem *fs, const struct caller *caller,
-	       const struct node_ref *parent, const char *name);
 /* open(2) of a node, with widening. */
 int open_node(const struct filesystem *fs, const struct caller *caller,
 	      const struct node_ref *node, int flags);

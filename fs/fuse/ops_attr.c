@@ -195,6 +195,10 @@ static int change_attributes(struct attr_change *c)
 	if (r < 0)
 		return r;
 	disk = backing_owner(&c->stx);
+	/* By a path that leads elsewhere now: the kernel looks again. */
+	if (c->stx.stx_nlink == 0 && c->handle_fd < 0 &&
+	    node_was_replaced(c->node))
+		return -ESTALE;
 	if ((c->to_set & SET_VIEW) != 0 && !view_is_ours(c->fs->policy, &disk))
 		return -EPERM;
 	r = wanted_view(c, &want);

@@ -208,40 +208,61 @@ int open_node(const struct filesystem *fs, const struct caller *caller,
 	return fd;
 }
 
-/* Asks no file system but the child's own, and not a FUSE daemon like us. */
-static int is_own_mount(const struct filesystem *fs, int fd)
+/*
+ * The mount itself, met in the source, must not be asked anything: its answer
+ * would have to come from us.
+ */
+static bool is_own_mount(const struct filesystem *fs, const struct statx *stx)
 {
 	uint64_t own = atomic_load_explicit(&fs->own_dev, memory_order_relaxed);
-	struct statx stx;
 
-	if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, 0, &stx) < 0)
-		return -errno;
-	return own != 0 && backing_dev(&stx) == own;
+	return own != 0 && backing_dev(stx) == own;
 }
 
-int open_child(const struct filesystem *fs, const struct caller *caller,
-	       const struct node_ref *parent, const char *name)
+static int stat_child(const struct filesystem *fs, const struct caller *caller,
+		      const struct node_ref *parent, const char *name,
+		      struct statx *ret)
 {
-	_cleanup_fd_ int fd = -1;
 	int r;
 
 	if (!backing_name_ok(name))
 		return -EINVAL;
-	fd = backing_open_child(parent->fd, name);
-	if (fd == -EACCES && widen(fs, caller, parent, ACCESS_EXEC) == 0)
-		fd = backing_open_child(parent->fd, name);
-	if (fd < 0)
-		return fd;
-	r = is_own_mount(fs, fd);
-	if (r != 0)
-		return r < 0 ? r : -ELOOP;
-	return take_fd(&fd);
+	r = backing_stat_child(parent->fd, name, ret);
+	if (r == -EACCES && widen(fs, caller, parent, ACCESS_EXEC) == 0)
+		r = backing_stat_child(parent->fd, name, ret);
+	if (r < 0)
+		return r;
+	return is_own_mount(fs, ret) ? -ELOOP : 0;
+}
+
+static void fill_entry(const struct filesystem *fs, const struct statx *stx,
+		       const struct view *view, const struct node_ref *node,
+		       struct fuse_entry_param *entry)
+{
+	if (is_privileged(view->mode))
+		node_set_privileged(node, true);
+	entry->ino = node->id;
+	entry->attr_timeout = fs->config.attr_timeout;
+	entry->entry_timeout = fs->config.entry_timeout;
+	fill_attr(fs, stx, view, &entry->attr);
+}
+
+int enter_known(const struct filesystem *fs, const struct node_ref *parent,
+		const char *name, int fd, const struct statx *stx,
+		const struct view *view, struct fuse_entry_param *entry)
+{
+	_cleanup_node_ struct node_ref node = NODE_REF_NONE;
+	int r = node_found(fs->nodes, parent, name, fd, stx, &node);
+
+	*entry = (struct fuse_entry_param){ .ino = 0 };
+	if (r == 0)
+		fill_entry(fs, stx, view, &node, entry);
+	return r;
 }
 
 int enter(const struct filesystem *fs, const struct node_ref *parent,
 	  const char *name, int fd, struct fuse_entry_param *entry)
 {
-	_cleanup_node_ struct node_ref node = NODE_REF_NONE;
 	_cleanup_fd_ int owned = fd;
 	struct statx stx;
 	struct view view;
@@ -253,16 +274,32 @@ int enter(const struct filesystem *fs, const struct node_ref *parent,
 		r = records_view(&fs->records, fd, &stx, &view);
 	if (r < 0)
 		return r;
-	r = node_found(fs->nodes, parent, name, take_fd(&owned), &stx, &node);
+	return enter_known(fs, parent, name, take_fd(&owned), &stx, &view,
+			   entry);
+}
+
+int enter_child(const struct filesystem *fs, const struct caller *caller,
+		const struct node_ref *parent, const struct statx *dir,
+		const char *name, struct fuse_entry_param *entry)
+{
+	struct statx stx;
+	struct view view;
+	int r = stat_child(fs, caller, parent, name, &stx);
+
+	*entry = (struct fuse_entry_param){ .ino = 0 };
 	if (r < 0)
 		return r;
-	if (is_privileged(view.mode))
-		node_set_privileged(&node, true);
-	entry->ino = node.id;
-	entry->attr_timeout = fs->config.attr_timeout;
-	entry->entry_timeout = fs->config.entry_timeout;
-	fill_attr(fs, &stx, &view, &entry->attr);
-	return 0;
+	if (!fs->remote_source) {
+		r = records_view_child(&fs->records, parent->fd, dir, name,
+				       &stx, &view);
+		if (r == 0)
+			return enter_known(fs, parent, name, -1, &stx, &view,
+					   entry);
+		if (r != -EAGAIN)
+			return r;
+	}
+	r = backing_open_child(parent->fd, name);
+	return r < 0 ? r : enter(fs, parent, name, r, entry);
 }
 
 void reply_entered(fuse_req_t req, int r, const struct fuse_entry_param *entry)

@@ -61,6 +61,7 @@ static int making_begin(struct making *making, fuse_req_t req,
 {
 	struct filesystem *fs = filesystem_of(req);
 	struct view dir;
+	bool may_inherit;
 	int r;
 
 	*making = (struct making){ .fs = fs, .dir = NODE_REF_NONE };
@@ -70,7 +71,10 @@ static int making_begin(struct making *making, fuse_req_t req,
 	if (r == 0)
 		r = node_acquire(fs->nodes, parent, &making->dir);
 	if (r == 0)
-		r = node_view(fs, &making->dir, &making->dir_stx, &dir);
+		r = backing_stat(making->dir.fd, &making->dir_stx);
+	if (r == 0)
+		r = records_view_dir(&fs->records, making->dir.fd,
+				     &making->dir_stx, &dir, &may_inherit);
 	if (r < 0)
 		return r;
 	making->creation = (struct creation){
@@ -89,7 +93,12 @@ static int making_begin(struct making *making, fuse_req_t req,
 		if (S_ISDIR(mode))
 			making->creation.want.mode |= S_ISGID;
 	}
-	return S_ISLNK(mode) ? 0 : inherit(making);
+	if (S_ISLNK(mode))
+		return 0;
+	if (may_inherit)
+		return inherit(making);
+	making->creation.want.mode &= ~(fuse_req_ctx(req)->umask & 0777);
+	return 0;
 }
 
 static bool making_widen(struct making *making, int r)
@@ -111,9 +120,12 @@ static int do_create(struct making *making, int flags,
 	_cleanup_fd_ int fd = -1;
 	int path_fd, r;
 
-	fd = create_file(&making->creation);
+	struct statx stx;
+	struct view view;
+
+	fd = create_file(&making->creation, &stx, &view);
 	if (making_widen(making, fd))
-		fd = create_file(&making->creation);
+		fd = create_file(&making->creation, &stx, &view);
 	/*
 	 * Somebody else made it since the kernel looked.  It has to look
 	 * again, and judge that file: -ESTALE makes it do so.
@@ -125,7 +137,8 @@ static int do_create(struct making *making, int flags,
 	path_fd = backing_reopen(fd, O_PATH);
 	if (path_fd < 0)
 		return path_fd;
-	r = making_enter(making, path_fd, entry);
+	r = enter_known(making->fs, &making->dir, making->creation.name,
+			path_fd, &stx, &view, entry);
 	if (r < 0)
 		return r;
 	r = handle_add_file(making->fs->handles, fd, handle);
@@ -175,11 +188,13 @@ void op_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode)
 
 static int do_mknod(struct making *making, dev_t rdev)
 {
+	struct statx stx;
+	struct view view;
 	int fd;
 
 	if (!S_ISREG(making->creation.want.mode))
 		return create_node(&making->creation, rdev);
-	fd = create_file(&making->creation);
+	fd = create_file(&making->creation, &stx, &view);
 	if (fd >= 0) {
 		int path_fd = backing_reopen(fd, O_PATH);
 

@@ -53,6 +53,8 @@ struct listing {
 	fuse_req_t req;
 	struct filesystem *fs;
 	const struct node_ref *dir;
+	struct statx dir_stx;
+	struct caller caller;
 	bool plus;
 	char *buffer;
 	size_t size;
@@ -87,14 +89,8 @@ static size_t add_plus(struct listing *list, const struct dir_item *item)
 
 	/* "." and ".." are not looked up: node id 0. */
 	if (!is_dot(item->name)) {
-		struct caller caller;
-		int fd = caller_of(list->fs, list->req, &caller);
-
-		if (fd == 0)
-			fd = open_child(list->fs, &caller, list->dir,
-					item->name);
-		if (fd < 0 ||
-		    enter(list->fs, list->dir, item->name, fd, &entry) < 0)
+		if (enter_child(list->fs, &list->caller, list->dir,
+				&list->dir_stx, item->name, &entry) < 0)
 			entry = (struct fuse_entry_param){
 				.attr = { .st_ino = item->ino,
 					  .st_mode = item->type },
@@ -154,6 +150,10 @@ static void readdir_common(fuse_req_t req, fuse_ino_t ino, size_t size,
 		r = -ENOMEM;
 	else
 		r = node_acquire(fs->nodes, ino, &node);
+	if (r == 0)
+		r = caller_of(fs, req, &list.caller);
+	if (r == 0 && plus)
+		r = backing_stat(node.fd, &list.dir_stx);
 	if (r == 0) {
 		dir_stream_lock(dir);
 		r = fill_listing(&list, dir, (uint64_t)off);

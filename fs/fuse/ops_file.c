@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "idshift/backing.h"
@@ -22,31 +23,61 @@ static int source_flags(int flags)
 	       ~(O_APPEND | O_DIRECT | O_TRUNC | O_NOFOLLOW | O_CREAT | O_EXCL);
 }
 
+/*
+ * May what the kernel has cached of the file stay?  Its pages are of the file
+ * as of some mtime: they can be trusted once that was seen to be past when
+ * they were last dropped, or a second write in the same tick of the clock
+ * would go unseen.
+ */
+static bool pages_are_current(const struct filesystem *fs,
+			      const struct node_ref *node,
+			      const struct statx *stx)
+{
+	const int64_t tick_ns = 20000000;
+	struct timespec now;
+	int64_t mtime = stx->stx_mtime.tv_sec * INT64_C(1000000000) +
+			stx->stx_mtime.tv_nsec;
+
+	if (!fs->config.keep_cache || fs->remote_source)
+		return false;
+	(void)clock_gettime(CLOCK_REALTIME_COARSE, &now);
+	if (now.tv_sec * INT64_C(1000000000) + now.tv_nsec - mtime < tick_ns)
+		mtime = INT64_MIN; /* too young to tell */
+	return node_pages_as_of(node, mtime) && mtime != INT64_MIN;
+}
+
 static int do_open(struct filesystem *fs, fuse_req_t req, fuse_ino_t ino,
-		   int flags, uint64_t *handle)
+		   struct fuse_file_info *fi)
 {
 	_cleanup_node_ struct node_ref node = NODE_REF_NONE;
 	_cleanup_fd_ int fd = -1;
 	struct caller caller;
+	struct statx stx;
 	int r;
 
 	r = caller_of(fs, req, &caller);
 	if (r == 0)
 		r = node_acquire(fs->nodes, ino, &node);
+	if (r == 0)
+		r = backing_stat(node.fd, &stx);
 	if (r < 0)
 		return r;
-	fd = open_node(fs, &caller, &node, source_flags(flags));
-	if (fd == -EPERM && (flags & O_NOATIME) != 0)
+	/* By a path that leads elsewhere now: the kernel looks again. */
+	if (stx.stx_nlink == 0 && node_was_replaced(&node))
+		return -ESTALE;
+	fd = open_node(fs, &caller, &node, source_flags(fi->flags));
+	if (fd == -EPERM && (fi->flags & O_NOATIME) != 0)
 		fd = open_node(fs, &caller, &node,
-			       source_flags(flags) & ~O_NOATIME);
+			       source_flags(fi->flags) & ~O_NOATIME);
 	if (fd < 0)
 		return fd;
-	r = handle_add_file(fs->handles, fd, handle);
+	r = handle_add_file(fs->handles, fd, &fi->fh);
 	if (r < 0)
 		return r;
 	(void)take_fd(&fd);
-	if ((flags & O_ACCMODE) != O_RDONLY)
+	if ((fi->flags & O_ACCMODE) != O_RDONLY)
 		node_count_writer(fs->nodes, ino, 1);
+	fi->keep_cache = pages_are_current(fs, &node, &stx);
 	return 0;
 }
 
@@ -62,7 +93,7 @@ void close_handle(struct filesystem *fs, fuse_ino_t ino,
 void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	struct filesystem *fs = filesystem_of(req);
-	int r = do_open(fs, req, ino, fi->flags, &fi->fh);
+	int r = do_open(fs, req, ino, fi);
 
 	if (r < 0)
 		reply_result(req, r);
@@ -178,7 +209,10 @@ void op_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	int r = fd;
 
 	lock_drop_owner(fs->locks, ino, fi->lock_owner);
-	if (fd >= 0) {
+	/* Of a local source close(2) has nothing to say. */
+	if (fd >= 0 && !fs->remote_source)
+		r = 0;
+	else if (fd >= 0) {
 		int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
 
 		r = copy < 0 || close(copy) < 0 ? -errno : 0;

@@ -36,6 +36,7 @@ struct node_name {
 struct node {
 	struct node_identity identity;
 	uint64_t lookups;
+	int64_t pages_mtime;	 /* see node_pages_as_of() */
 	struct node_name *names; /* the latest first */
 	uint32_t generation;
 	uint32_t hash_next;

@@ -236,7 +236,7 @@ int node_found(struct node_table *table, const struct node_ref *parent,
 		r = node_new(table, &identity, fd, &index);
 		if (r == 0)
 			(void)take_fd(&owned);
-	} else if (table->nodes[index].fd < 0) {
+	} else if (table->nodes[index].fd < 0 && fd >= 0) {
 		table->nodes[index].fd = take_fd(&owned);
 		table->fds++;
 	}

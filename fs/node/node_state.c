@@ -24,6 +24,33 @@ bool node_is_privileged(struct node_table *table, uint64_t id)
 	return privileged;
 }
 
+bool node_was_replaced(const struct node_ref *ref)
+{
+	struct node *node;
+	bool named;
+
+	(void)pthread_mutex_lock(&ref->table->lock);
+	node = &ref->table->nodes[ref->index];
+	named = node->names != NULL && ref->index != ROOT_NODE;
+	while (node->names != NULL)
+		name_remove(ref->table, node->names);
+	(void)pthread_mutex_unlock(&ref->table->lock);
+	return named;
+}
+
+bool node_pages_as_of(const struct node_ref *ref, int64_t mtime)
+{
+	struct node *node;
+	bool already;
+
+	(void)pthread_mutex_lock(&ref->table->lock);
+	node = &ref->table->nodes[ref->index];
+	already = node->pages_mtime == mtime;
+	node->pages_mtime = mtime;
+	(void)pthread_mutex_unlock(&ref->table->lock);
+	return already;
+}
+
 void node_count_writer(struct node_table *table, uint64_t id, int change)
 {
 	uint32_t index;

@@ -176,7 +176,8 @@ int node_new(struct node_table *table, const struct node_identity *identity,
 	node->hash_next = *bucket;
 	*bucket = index;
 	table->live++;
-	table->fds++;
+	if (fd >= 0)
+		table->fds++;
 	*ret = index;
 	return 0;
 }

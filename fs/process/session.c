@@ -6,19 +6,24 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <fuse_lowlevel.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <syslog.h>
 
 #include "idshift/backing.h"
 #include "idshift/cleanup.h"
 #include "idshift/filesystem.h"
 #include "idshift/init_flags.h"
+#include "idshift/loop.h"
 #include "idshift/records_db.h"
+#include "idshift/sandbox.h"
 #include "idshift/state_dir.h"
 #include "mount_fuse.h"
+#include "watcher.h"
 
-/* libfuse starts threads on demand, up to this many. */
+/* Started on demand. */
 #define DEFAULT_THREADS 10
 
 /* As many descriptors as we may have; a quarter of them for the cache. */
@@ -49,14 +54,17 @@ static int open_database(const struct options *options, struct records_db **ret,
 	return r;
 }
 
+/* *ret_source: another descriptor of the source directory. */
 static int open_filesystem(const struct options *options,
 			   const struct view_policy *policy,
-			   struct filesystem **ret, struct error *error)
+			   struct filesystem **ret, int *ret_source,
+			   struct error *error)
 {
 	struct filesystem_config config = {
 		.chown_mode = options->chown,
 		.xattrs = options->xattr == XATTR_MODE_RW,
 		.host_locks = options->locks == LOCKS_HOST,
+		.keep_cache = options->cache != CACHE_NONE,
 		.attr_timeout = options->attr_timeout,
 		.entry_timeout = options->entry_timeout,
 		.negative_timeout = options->negative_timeout,
@@ -64,10 +72,11 @@ static int open_filesystem(const struct options *options,
 	};
 	_cleanup_fd_ int source =
 		open(options->source, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	_cleanup_fd_ int again = fcntl(source, F_DUPFD_CLOEXEC, 0);
 	struct records_db *db;
 	int r;
 
-	if (source < 0) {
+	if (again < 0) {
 		r = -errno;
 		(void)error_set(error, EXIT_STATUS_SOURCE, "source '%s': %s",
 				options->source, strerror(errno));
@@ -83,6 +92,7 @@ static int open_filesystem(const struct options *options,
 		return r;
 	}
 	(void)take_fd(&source);
+	*ret_source = take_fd(&again);
 	return 0;
 }
 
@@ -97,27 +107,66 @@ static void learn_own_device(struct filesystem *fs, const char *mountpoint)
 		atomic_store(&fs->own_dev, backing_dev(&stx));
 }
 
-static int serve(struct fuse_session *session, const struct options *options)
+static void enter_sandbox(const struct options *options, int source_fd)
 {
-	struct fuse_loop_config *config = fuse_loop_cfg_create();
-	int r;
+	const struct sandbox sandbox = {
+		.source_fd = source_fd,
+		.read_only = options->read_only,
+		.real_owners = options->chown == CHOWN_DISK,
+	};
+	char lacks[SANDBOX_LACKS_MAX];
 
-	if (config == NULL)
-		return -ENOMEM;
-	fuse_loop_cfg_set_max_threads(config, options->threads > 0 ?
-						      options->threads :
-						      DEFAULT_THREADS);
-	r = options->threads == 1 ? fuse_session_loop(session) :
-				    fuse_session_loop_mt(session, config);
-	fuse_loop_cfg_destroy(config);
-	/* Positive: the signal that ended it. */
-	return r < 0 ? r : 0;
+	/* It can't be connected to from inside. */
+	openlog("idshift-mount", LOG_PID | LOG_NDELAY, LOG_DAEMON);
+	if (options->sandbox == SWITCH_OFF || sandbox_enter(&sandbox, lacks))
+		return;
+	if (options->foreground)
+		(void)fprintf(stderr, "idshift-mount: sandbox without %s\n",
+			      lacks);
+	else
+		syslog(LOG_INFO, "sandbox without %s", lacks);
+}
+
+static int serve(struct fuse_session *session, const struct options *options,
+		 struct error *error)
+{
+	unsigned int threads =
+		options->threads > 0 ? options->threads : DEFAULT_THREADS;
+	int r = loop_run(session, threads);
+
+	if (r < 0)
+		(void)error_set(error, EXIT_STATUS_OTHER, "serving '%s': %s",
+				options->mountpoint, strerror(-r));
+	return r;
+}
+
+/* From a mounted session to an unmounted one. */
+static int run_mounted(struct fuse_session *session, struct filesystem *fs,
+		       int source_fd, const struct options *options,
+		       const struct session_events *events, struct error *error)
+{
+	struct watcher watcher;
+	int r = watcher_start(session, &watcher);
+
+	if (r < 0) {
+		fuse_session_unmount(session);
+		return error_set(error, EXIT_STATUS_OTHER,
+				 "the process that unmounts: %s", strerror(-r));
+	}
+	(void)init_flags_install(session);
+	learn_own_device(fs, options->mountpoint);
+	events->mounted(events->context);
+	enter_sandbox(options, source_fd);
+	if (events->serving != NULL)
+		events->serving(events->context);
+	r = serve(session, options, error);
+	watcher_finish(&watcher, session);
+	return r;
 }
 
 static int run_session(struct fuse_session *session, struct filesystem *fs,
-		       const struct options *options,
-		       session_mounted_fn *mounted, void *context,
-		       struct error *error)
+		       int source_fd, const struct options *options,
+		       const struct session_events *events, struct error *error)
 {
 	int r;
 
@@ -125,37 +174,29 @@ static int run_session(struct fuse_session *session, struct filesystem *fs,
 		return error_set(error, EXIT_STATUS_OTHER,
 				 "signal handlers: %s", strerror(errno));
 	r = mount_fuse(session, options, error);
-	if (r == 0) {
-		(void)init_flags_install(session);
-		learn_own_device(fs, options->mountpoint);
-		mounted(context);
-		r = serve(session, options);
-		if (r < 0)
-			(void)error_set(error, EXIT_STATUS_OTHER,
-					"serving '%s': %s", options->mountpoint,
-					strerror(-r));
-		fuse_session_unmount(session);
-	}
+	if (r == 0)
+		r = run_mounted(session, fs, source_fd, options, events, error);
 	fuse_remove_signal_handlers(session);
 	return r;
 }
 
 int session_run(const struct options *options, const struct view_policy *policy,
-		session_mounted_fn *mounted, void *context, struct error *error)
+		const struct session_events *events, struct error *error)
 {
+	_cleanup_fd_ int source = -1;
 	struct filesystem *fs = NULL;
 	struct fuse_session *session;
 	int r;
 
 	/* Modes are decided by the container's umask, not by ours. */
 	(void)umask(0);
-	r = open_filesystem(options, policy, &fs, error);
+	r = open_filesystem(options, policy, &fs, &source, error);
 	if (r < 0)
 		return r;
 	r = mount_fuse_session(options, fs, &session, error);
 	if (r == 0) {
 		fs->session = session;
-		r = run_session(session, fs, options, mounted, context, error);
+		r = run_session(session, fs, source, options, events, error);
 		fuse_session_destroy(session);
 	}
 	(void)filesystem_free(fs);

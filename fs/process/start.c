@@ -7,7 +7,6 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stddef.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -32,49 +31,81 @@ static int wait_for_answer(const char *mountpoint)
 	return 0;
 }
 
-/* sd_notify(3), which needs no library for one datagram. */
-static void notify_ready(void)
+/*
+ * sd_notify(3), which needs no library for one datagram: a connected socket,
+ * since none can be made inside the sandbox; -1: nobody is to be told.
+ */
+static int notify_socket(void)
 {
 	const char *path = getenv("NOTIFY_SOCKET");
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	static const char message[] = "READY=1";
 	size_t len = path != NULL ? strlen(path) : 0;
 	_cleanup_fd_ int fd = -1;
 
 	if (len < 2 || len >= sizeof(address.sun_path))
-		return;
+		return -1;
 	memcpy(address.sun_path, path, len);
 	if (path[0] == '@')
 		address.sun_path[0] = '\0';
 	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (fd >= 0)
-		(void)sendto(
-			fd, message, sizeof(message) - 1, MSG_NOSIGNAL,
-			(const struct sockaddr *)&address,
-			(socklen_t)(offsetof(struct sockaddr_un, sun_path) +
-				    len));
+	if (fd < 0 ||
+	    connect(fd, (const struct sockaddr *)&address,
+		    (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len)) <
+		    0)
+		return -1;
+	return take_fd(&fd);
 }
 
-static void *foreground_ready(void *mountpoint)
+struct foreground {
+	const char *mountpoint;
+	int notify_fd;
+};
+
+static void foreground_mounted(void *context)
 {
-	if (wait_for_answer(mountpoint) == 0)
-		notify_ready();
+	struct foreground *foreground = context;
+
+	foreground->notify_fd = notify_socket();
+}
+
+static void *foreground_ready(void *context)
+{
+	static const char message[] = "READY=1";
+	struct foreground *foreground = context;
+	int fd = take_fd(&foreground->notify_fd);
+
+	if (wait_for_answer(foreground->mountpoint) == 0 && fd >= 0)
+		(void)send(fd, message, sizeof(message) - 1, MSG_NOSIGNAL);
+	close_fd(fd);
 	return NULL;
 }
 
 /* The thread that serves can't ask the mount itself. */
-static void foreground_mounted(void *context)
+static void foreground_serving(void *context)
 {
-	const struct options *options = context;
 	sigset_t all, old;
 	pthread_t thread;
 
 	(void)sigfillset(&all);
 	(void)pthread_sigmask(SIG_SETMASK, &all, &old);
-	if (pthread_create(&thread, NULL, foreground_ready,
-			   options->mountpoint) == 0)
+	if (pthread_create(&thread, NULL, foreground_ready, context) == 0)
 		(void)pthread_detach(thread);
 	(void)pthread_sigmask(SIG_SETMASK, &old, NULL);
+}
+
+static int run_foreground(const struct options *options,
+			  const struct view_policy *policy, struct error *error)
+{
+	/* Not on the stack: the thread may outlive the session. */
+	static struct foreground foreground = { .notify_fd = -1 };
+	static const struct session_events events = {
+		.mounted = foreground_mounted,
+		.serving = foreground_serving,
+		.context = &foreground,
+	};
+
+	foreground.mountpoint = options->mountpoint;
+	return session_run(options, policy, &events, error);
 }
 
 /* From daemon to parent: one of these, or nothing when it died. */
@@ -111,13 +142,16 @@ static void background_mounted(void *context)
 static void run_daemon(const struct options *options,
 		       const struct view_policy *policy, int report_fd)
 {
+	const struct session_events events = {
+		.mounted = background_mounted,
+		.context = &report_fd,
+	};
 	struct report report = { .result = 0 };
 
 	(void)setsid();
 	if (chdir("/") < 0)
 		return;
-	report.result = session_run(options, policy, background_mounted,
-				    &report_fd, &report.error);
+	report.result = session_run(options, policy, &events, &report.error);
 	if (report.result < 0)
 		send_report(&report_fd, &report);
 }
@@ -156,8 +190,7 @@ int session_start(const struct options *options,
 	pid_t daemon;
 
 	if (options->foreground)
-		return session_run(options, policy, foreground_mounted,
-				   (void *)(uintptr_t)options, error);
+		return run_foreground(options, policy, error);
 	if (pipe2(fds, O_CLOEXEC) < 0)
 		return error_set(error, EXIT_STATUS_OTHER, "pipe: %s",
 				 strerror(errno));

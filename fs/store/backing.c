@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -54,6 +55,14 @@ int backing_reopen(int path_fd, int flags)
 int backing_stat(int path_fd, struct statx *ret)
 {
 	return result(statx(path_fd, "", AT_EMPTY_PATH | AT_STATX_SYNC_AS_STAT,
+			    BACKING_STATX_MASK, ret));
+}
+
+int backing_stat_child(int dir_fd, const char *name, struct statx *ret)
+{
+	return result(statx(dir_fd, name,
+			    AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT |
+				    AT_STATX_DONT_SYNC,
 			    BACKING_STATX_MASK, ret));
 }
 
@@ -126,6 +135,20 @@ ssize_t backing_getxattr(int path_fd, const char *name, void *value,
 	char path[PROC_PATH_MAX];
 	ssize_t len = getxattr(proc_path(path_fd, path), name, value, size);
 
+	return len < 0 ? -errno : len;
+}
+
+ssize_t backing_getxattr_child(int dir_fd, const char *child, const char *name,
+			       void *value, size_t size)
+{
+	char path[PROC_PATH_MAX + NAME_MAX + 1];
+	int need = snprintf(path, sizeof(path), "/proc/self/fd/%d/%s", dir_fd,
+			    child);
+	ssize_t len;
+
+	if (need < 0 || (size_t)need >= sizeof(path))
+		return -ENAMETOOLONG;
+	len = lgetxattr(path, name, value, size);
 	return len < 0 ? -errno : len;
 }
 

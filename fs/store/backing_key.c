@@ -34,7 +34,8 @@ static int append_filesystem(int path_fd, struct backing_key *key)
 	return 0;
 }
 
-int backing_key(int path_fd, const struct statx *stx, struct backing_key *ret)
+static int make_key(int fd, const char *name, const struct statx *stx,
+		    struct backing_key *ret)
 {
 	union {
 		struct file_handle handle;
@@ -43,12 +44,12 @@ int backing_key(int path_fd, const struct statx *stx, struct backing_key *ret)
 	struct backing_key key = { 0 };
 	int mount_id, r;
 
-	r = append_filesystem(path_fd, &key);
+	r = append_filesystem(fd, &key);
 	if (r < 0)
 		return r;
 	u.handle.handle_bytes = MAX_HANDLE_SZ;
-	if (name_to_handle_at(path_fd, "", &u.handle, &mount_id,
-			      AT_EMPTY_PATH) == 0) {
+	if (name_to_handle_at(fd, name, &u.handle, &mount_id,
+			      name[0] == '\0' ? AT_EMPTY_PATH : 0) == 0) {
 		append_kind(&key, PART_HANDLE);
 		append(&key, &u.handle.handle_type,
 		       sizeof(u.handle.handle_type));
@@ -65,4 +66,15 @@ int backing_key(int path_fd, const struct statx *stx, struct backing_key *ret)
 	}
 	*ret = key;
 	return 0;
+}
+
+int backing_key(int path_fd, const struct statx *stx, struct backing_key *ret)
+{
+	return make_key(path_fd, "", stx, ret);
+}
+
+int backing_key_child(int dir_fd, const char *name, const struct statx *stx,
+		      struct backing_key *ret)
+{
+	return make_key(dir_fd, name, stx, ret);
 }

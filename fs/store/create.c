@@ -16,7 +16,8 @@ struct making {
 	struct view want;
 	struct acl *acl; /* inherited access ACL, owned */
 	struct view_plan plan;
-	bool plain; /* open(O_CREAT) or mkdir alone makes it as wanted */
+	bool plain;	  /* open(O_CREAT) or mkdir alone makes it as wanted */
+	struct statx stx; /* what finish() left on disk */
 };
 
 static void making_done(struct making *m)
@@ -100,22 +101,22 @@ static int making_begin(struct making *m, const struct creation *creation)
 static int finish(struct making *m, int fd)
 {
 	const struct creation *c = m->creation;
-	struct statx stx;
-	int r = backing_stat(fd, &stx);
+	const struct statx *stx = &m->stx;
+	int r = backing_stat(fd, &m->stx);
 
 	if (r < 0)
 		return r;
 	if (c->disk_default_acl)
 		m->want.mode =
-			(m->want.mode & ~(mode_t)0777) | (stx.stx_mode & 0777);
-	else if (m->plain && stx.stx_uid == m->plan.uid.value &&
-		 stx.stx_gid == m->plan.gid.value &&
-		 (stx.stx_mode & MODE_BITS) == m->plan.mode)
+			(m->want.mode & ~(mode_t)0777) | (stx->stx_mode & 0777);
+	else if (m->plain && stx->stx_uid == m->plan.uid.value &&
+		 stx->stx_gid == m->plan.gid.value &&
+		 (stx->stx_mode & MODE_BITS) == m->plan.mode)
 		return 0;
-	r = records_apply(c->records, fd, &stx, &m->want);
-	if (r == 0 && c->default_acl != NULL && S_ISDIR(stx.stx_mode))
-		r = records_acl_hand_on(c->records, fd, &stx, c->default_acl);
-	return r;
+	r = records_apply(c->records, fd, stx, &m->want);
+	if (r == 0 && c->default_acl != NULL && S_ISDIR(stx->stx_mode))
+		r = records_acl_hand_on(c->records, fd, stx, c->default_acl);
+	return r < 0 ? r : backing_stat(fd, &m->stx);
 }
 
 static int open_unnamed(const struct creation *c, mode_t mode)
@@ -160,25 +161,39 @@ static mode_t first_mode(const struct making *m)
 	return m->plan.mode & S_IRWXU;
 }
 
-int create_file(const struct creation *c)
+static int create_unnamed(struct making *m)
+{
+	const struct creation *c = m->creation;
+	_cleanup_fd_ int fd = open_unnamed(c, m->plan.mode);
+	int r;
+
+	if (fd < 0)
+		return fd;
+	r = finish(m, fd);
+	if (r == 0)
+		r = backing_link(fd, c->dir_fd, c->name);
+	if (r == 0)
+		r = backing_stat(fd, &m->stx);
+	return r < 0 ? r : take_fd(&fd);
+}
+
+int create_file(const struct creation *c, struct statx *ret_stx,
+		struct view *ret_view)
 {
 	_cleanup_making_ struct making m;
-	_cleanup_fd_ int fd = -1;
-	int r = making_begin(&m, c);
+	int fd, r = making_begin(&m, c);
 
 	if (r < 0)
 		return r;
-	if (m.plain)
-		return create_in_place(&m, m.plan.mode);
-	fd = open_unnamed(c, m.plan.mode);
-	if (unnamed_unsupported(fd))
-		return create_in_place(&m, first_mode(&m));
+	fd = m.plain ? -EOPNOTSUPP : create_unnamed(&m);
+	if (m.plain || unnamed_unsupported(fd))
+		fd = create_in_place(&m, first_mode(&m));
 	if (fd < 0)
 		return fd;
-	r = finish(&m, fd);
-	if (r == 0)
-		r = backing_link(fd, c->dir_fd, c->name);
-	return r < 0 ? r : take_fd(&fd);
+	*ret_stx = m.stx;
+	*ret_view = m.want;
+	ret_view->acl = NULL;
+	return fd;
 }
 
 /* The new object's path fd, its record and mode made; or no object. */

@@ -124,6 +124,60 @@ int records_view(const struct records *records, int path_fd,
 	return 0;
 }
 
+static bool same_state(const struct statx *a, const struct statx *b)
+{
+	return a->stx_ino == b->stx_ino && backing_dev(a) == backing_dev(b) &&
+	       a->stx_ctime.tv_sec == b->stx_ctime.tv_sec &&
+	       a->stx_ctime.tv_nsec == b->stx_ctime.tv_nsec;
+}
+
+int records_view_child(const struct records *records, int dir_fd,
+		       const struct statx *dir, const char *name,
+		       const struct statx *stx, struct view *ret)
+{
+	struct disk_owner disk = backing_owner(stx);
+	struct override_stat record;
+	char text[RECORD_READ_MAX];
+	struct statx again;
+	ssize_t len;
+
+	view_of(records->policy, &disk, NULL, ret);
+	if (records->policy->real_owners ||
+	    !view_is_ours(records->policy, &disk))
+		return 0;
+	/* The database's key begins with the file system. */
+	if (backing_dev(dir) != backing_dev(stx))
+		return -EAGAIN;
+	len = side_read_child(records->db, dir_fd, name, stx,
+			      SIDE_OVERRIDE_STAT, text, sizeof(text));
+	if (len == 0)
+		return 0;
+	if (len < 0 || override_stat_parse(text, (size_t)len, &record) < 0)
+		return -EAGAIN;
+	/* Whose record it is. */
+	if (backing_stat_child(dir_fd, name, &again) < 0 ||
+	    !same_state(stx, &again))
+		return -EAGAIN;
+	view_of(records->policy, &disk, &record, ret);
+	return mode_counts(ret, &record) || S_ISLNK(stx->stx_mode) ? 0 :
+								     -EAGAIN;
+}
+
+int records_view_dir(const struct records *records, int path_fd,
+		     const struct statx *stx, struct view *ret,
+		     bool *ret_default_acl)
+{
+	struct disk_owner disk = backing_owner(stx);
+	unsigned int present = side_present(path_fd);
+
+	*ret_default_acl =
+		(present & (1U << SIDE_ACL_DEFAULT | SIDE_DISK_ACL)) != 0;
+	if ((present & 1U << SIDE_OVERRIDE_STAT) != 0)
+		return records_view(records, path_fd, stx, ret);
+	view_of(records->policy, &disk, NULL, ret);
+	return 0;
+}
+
 void records_forget(const struct records *records, int path_fd,
 		    const struct statx *stx)
 {

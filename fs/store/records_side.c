@@ -2,8 +2,10 @@
 #include "idshift/records_side.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <string.h>
 
+#include "idshift/acl.h"
 #include "idshift/backing.h"
 #include "idshift/override_stat.h"
 
@@ -33,32 +35,69 @@ bool side_is_hidden(const char *name)
 		       strlen(IDSHIFT_XATTR_PREFIX)) == 0;
 }
 
-static ssize_t db_read(struct records_db *db, int path_fd,
-		       const struct statx *stx, enum side side, void *value,
-		       size_t size)
+/* keyed: 0 or the error of making the key: then none can have been kept. */
+static ssize_t db_read(struct records_db *db, int keyed,
+		       const struct backing_key *key, enum side side,
+		       void *value, size_t size)
 {
-	struct backing_key key;
 	ssize_t len;
 
-	if (backing_key(path_fd, stx, &key) < 0)
-		return 0; /* none could have been made */
-	len = records_db_get(db, sides[side].kind, &key, value, size);
+	if (keyed < 0)
+		return 0;
+	len = records_db_get(db, sides[side].kind, key, value, size);
 	return len == -ENOENT ? 0 : len;
 }
 
 ssize_t side_read(struct records_db *db, int path_fd, const struct statx *stx,
 		  enum side side, void *value, size_t size)
 {
-	ssize_t len;
+	struct backing_key key;
+	ssize_t len = -EOPNOTSUPP;
 
-	if (!side_in_xattr(stx))
-		return db_read(db, path_fd, stx, side, value, size);
-	len = backing_getxattr(path_fd, sides[side].name, value, size);
-	if (len == -ENODATA)
-		return 0;
+	if (side_in_xattr(stx))
+		len = backing_getxattr(path_fd, sides[side].name, value, size);
 	if (len == -EOPNOTSUPP)
-		return db_read(db, path_fd, stx, side, value, size);
-	return len;
+		return db_read(db, backing_key(path_fd, stx, &key), &key, side,
+			       value, size);
+	return len == -ENODATA ? 0 : len;
+}
+
+ssize_t side_read_child(struct records_db *db, int dir_fd, const char *name,
+			const struct statx *stx, enum side side, void *value,
+			size_t size)
+{
+	struct backing_key key;
+	ssize_t len = -EOPNOTSUPP;
+
+	if (side_in_xattr(stx))
+		len = backing_getxattr_child(dir_fd, name, sides[side].name,
+					     value, size);
+	if (len == -EOPNOTSUPP)
+		return db_read(db, backing_key_child(dir_fd, name, stx, &key),
+			       &key, side, value, size);
+	return len == -ENODATA ? 0 : len;
+}
+
+unsigned int side_present(int path_fd)
+{
+	char names[1024];
+	ssize_t size = backing_listxattr(path_fd, names, sizeof(names));
+	unsigned int found = 0;
+
+	if (size < 0)
+		return UINT_MAX; /* too many, or kept in the database */
+	for (size_t at = 0; at < (size_t)size;) {
+		size_t len = strnlen(names + at, (size_t)size - at);
+
+		if (strncmp(names + at, ACL_XATTR_DEFAULT, len + 1) == 0)
+			found |= SIDE_DISK_ACL;
+		for (int side = 0; side < SIDE_COUNT; side++) {
+			if (strncmp(names + at, sides[side].name, len + 1) == 0)
+				found |= 1U << side;
+		}
+		at += len + 1;
+	}
+	return found;
 }
 
 bool side_exists(struct records_db *db, int path_fd, const struct statx *stx,

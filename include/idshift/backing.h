@@ -33,6 +33,12 @@ int backing_open_child(int dir_fd, const char *name);
 int backing_reopen(int path_fd, int flags);
 
 int backing_stat(int path_fd, struct statx *ret);
+/*
+ * Of one entry of a directory, mount points crossed, as far as it is known
+ * without asking anybody: a FUSE or network file system may answer from its
+ * cache.
+ */
+int backing_stat_child(int dir_fd, const char *name, struct statx *ret);
 struct disk_owner backing_owner(const struct statx *stx);
 uint64_t backing_dev(const struct statx *stx);
 
@@ -53,6 +59,10 @@ int backing_setxattr(int path_fd, const char *name, const void *value,
 int backing_removexattr(int path_fd, const char *name);
 ssize_t backing_listxattr(int path_fd, char *list, size_t size);
 
+/* Of an entry of a directory; not followed if it is a symbolic link. */
+ssize_t backing_getxattr_child(int dir_fd, const char *child, const char *name,
+			       void *value, size_t size);
+
 /* linkat(2) of an object by descriptor (also one made with O_TMPFILE). */
 int backing_link(int fd, int dir_fd, const char *name);
 
@@ -69,5 +79,8 @@ struct backing_key {
 	unsigned char bytes[BACKING_KEY_MAX];
 };
 int backing_key(int path_fd, const struct statx *stx, struct backing_key *ret);
+/* Of an entry of a directory on the same file system. */
+int backing_key_child(int dir_fd, const char *name, const struct statx *stx,
+		      struct backing_key *ret);
 
 #endif

@@ -32,9 +32,10 @@ struct creation {
 /*
  * A regular file that did not exist: a descriptor open for reading and
  * writing.  -EEXIST when the name is taken.  After a failure there is no new
- * file.
+ * file.  ret_stx and ret_view (the state and how it is seen) spare asking.
  */
-int create_file(const struct creation *creation);
+int create_file(const struct creation *creation, struct statx *ret_stx,
+		struct view *ret_view);
 
 /*
  * All other kinds: the path fd of the new object.  After a failure there is

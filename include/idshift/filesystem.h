@@ -22,6 +22,7 @@ struct filesystem_config {
 	enum chown_mode chown_mode;
 	bool xattrs;	     /* user.* attributes are served */
 	bool host_locks;     /* locks are taken on the source */
+	bool keep_cache;     /* pages outlive the last close */
 	double attr_timeout; /* seconds */
 	double entry_timeout;
 	double negative_timeout;

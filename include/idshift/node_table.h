@@ -59,7 +59,8 @@ void node_release(struct node_ref *ref);
 /*
  * The object `fd` (a path fd, whose statx is stx) was found as `name` in the
  * directory `parent`: give it a node or find the one it has, add one lookup.
- * Takes ownership of fd in every case.  *ret is acquired.
+ * Takes ownership of fd in every case; fd may be -1: it is opened when it is
+ * needed.  *ret is acquired, but has a descriptor only if the node has one.
  */
 int node_found(struct node_table *table, const struct node_ref *parent,
 	       const char *name, int fd, const struct statx *stx,
@@ -89,6 +90,19 @@ void node_renamed(struct node_table *table, const struct node_ref *parent,
  */
 void node_set_privileged(const struct node_ref *ref, bool privileged);
 bool node_is_privileged(struct node_table *table, uint64_t id);
+
+/*
+ * Was the object, whose statx has a link count of 0, removed or replaced
+ * behind our back?  Then its names are forgotten.  What was unlinked through
+ * us has no name any more and may be used on.
+ */
+bool node_was_replaced(const struct node_ref *ref);
+
+/*
+ * Note that the kernel's pages of the file are of this mtime (nanoseconds) from
+ * now on; true when they were already.
+ */
+bool node_pages_as_of(const struct node_ref *ref, int64_t mtime);
 
 /* Count the handles that are open for writing: by +1 and -1. */
 void node_count_writer(struct node_table *table, uint64_t id, int change);

@@ -31,6 +31,23 @@ int records_view(const struct records *records, int path_fd,
 		 const struct statx *stx, struct view *ret);
 
 /*
+ * The same of an entry of a directory, without opening it; stx is what
+ * backing_stat_child() said.  -EAGAIN: the name changed hands meanwhile, or
+ * the record needs a closer look: open it and ask records_view().
+ */
+int records_view_child(const struct records *records, int dir_fd,
+		       const struct statx *dir, const char *name,
+		       const struct statx *stx, struct view *ret);
+
+/*
+ * The view of a directory, and whether it may have a default ACL, on disk or
+ * recorded: what a creation in it needs to know.
+ */
+int records_view_dir(const struct records *records, int path_fd,
+		     const struct statx *stx, struct view *ret,
+		     bool *ret_default_acl);
+
+/*
  * Bring the object to the wanted view (ids of ID_NONE stay as they are seen):
  * group and mode on disk, record made or removed, ctime moved.  A recorded
  * ACL follows the mode as chmod(2) makes it, or is replaced by want->acl

@@ -36,6 +36,19 @@ bool side_is_hidden(const char *name);
  */
 ssize_t side_read(struct records_db *db, int path_fd, const struct statx *stx,
 		  enum side side, void *value, size_t size);
+/*
+ * The same of an entry of a directory on the same file system; another object
+ * may have taken the name meanwhile.
+ */
+ssize_t side_read_child(struct records_db *db, int dir_fd, const char *name,
+			const struct statx *stx, enum side side, void *value,
+			size_t size);
+/*
+ * Which of the sides, as bits 1 << side, an object may have; SIDE_DISK_ACL
+ * for a default ACL of the disk's own.  One system call.
+ */
+#define SIDE_DISK_ACL (1U << SIDE_COUNT)
+unsigned int side_present(int path_fd);
 bool side_exists(struct records_db *db, int path_fd, const struct statx *stx,
 		 enum side side);
 /* size 0 removes it; 0 also when there was none. */

@@ -24,10 +24,13 @@ static int create(const struct store *s, int dir_fd, const char *name,
 		},
 	};
 
+	struct statx stx;
+	struct view view;
+
 	assert_int_equal(backing_stat(dir_fd, &dir), 0);
 	switch (mode & S_IFMT) {
 	case S_IFREG:
-		return create_file(&c);
+		return create_file(&c, &stx, &view);
 	case S_IFDIR:
 		return create_directory(&c);
 	case S_IFLNK:

@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "idshift/loop.h"
+
+#define FUSE_USE_VERSION 314
+
+#include <errno.h>
+#include <fuse_lowlevel.h>
+#include <pthread.h>
+#include <semaphore.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <time.h>
+
+/* How often the watchdog looks while there are requests. */
+#define TICK_NS 300000L
+/* Ticks without a request after which it sleeps until the next. */
+#define IDLE_TICKS 100
+/* Ticks at each of which every reader was busy: one more is worth it. */
+#define SATURATED_TICKS 10
+
+/*
+ * `reading` counts the threads that are in the kernel for a request, `wanted`
+ * how many there should be able to be: a thread that comes back finds its
+ * place taken when reading >= wanted, and sleeps.
+ */
+struct worker {
+	struct loop *loop;
+	pthread_t id;
+	struct fuse_buf buffer; /* outlives a thread cancelled in its read */
+};
+
+struct loop {
+	struct fuse_session *session;
+	unsigned int max_threads;
+	pthread_mutex_t lock;
+	pthread_cond_t follow; /* a follower is to become a reader */
+	pthread_cond_t stir;   /* for the watchdog: requests again */
+	unsigned int threads;
+	unsigned int followers; /* asleep */
+	unsigned int promoted;	/* woken, or being made, not yet reading */
+	unsigned int reading;
+	unsigned int wanted;
+	bool watching; /* the watchdog is awake */
+	atomic_bool finished;
+	int error;
+	sem_t done;
+	_Atomic unsigned long requests;
+	struct worker *workers; /* max_threads; the first `threads` run */
+};
+
+static void finish(struct loop *loop, int error)
+{
+	(void)pthread_mutex_lock(&loop->lock);
+	if (!loop->finished && error < 0)
+		loop->error = error;
+	loop->finished = true;
+	(void)pthread_cond_broadcast(&loop->follow);
+	(void)pthread_cond_broadcast(&loop->stir);
+	(void)pthread_mutex_unlock(&loop->lock);
+	(void)sem_post(&loop->done);
+}
+
+/* Wait for a place among the readers; false at the end. */
+static bool become_reader(struct loop *loop, bool promoted)
+{
+	bool go;
+
+	(void)pthread_mutex_lock(&loop->lock);
+	if (promoted)
+		loop->promoted--;
+	while (!promoted && !loop->finished &&
+	       loop->reading + loop->promoted >= loop->wanted) {
+		loop->followers++;
+		(void)pthread_cond_wait(&loop->follow, &loop->lock);
+		loop->followers--;
+		if (loop->promoted > 0) {
+			loop->promoted--;
+			break;
+		}
+	}
+	loop->reading++;
+	go = !loop->finished;
+	(void)pthread_mutex_unlock(&loop->lock);
+	return go;
+}
+
+/* Out of the kernel with a request, or for good. */
+static void leave_reading(struct loop *loop)
+{
+	(void)pthread_mutex_lock(&loop->lock);
+	loop->reading--;
+	if (!loop->watching) {
+		loop->watching = true;
+		(void)pthread_cond_signal(&loop->stir);
+	}
+	(void)pthread_mutex_unlock(&loop->lock);
+}
+
+/* Only here may a thread be cancelled, when it has no request at hand. */
+static int receive(struct worker *worker)
+{
+	int got;
+
+	(void)pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, NULL);
+	got = fuse_session_receive_buf(worker->loop->session, &worker->buffer);
+	(void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
+	return got;
+}
+
+static void *serve(void *data)
+{
+	struct worker *worker = data;
+	struct loop *loop = worker->loop;
+	bool promoted = true;
+
+	(void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
+	while (!fuse_session_exited(loop->session) &&
+	       become_reader(loop, promoted)) {
+		int got;
+
+		promoted = false;
+		got = receive(worker);
+		leave_reading(loop);
+		if (got == -EINTR)
+			continue;
+		if (got <= 0) {
+			finish(loop, got);
+			break;
+		}
+		atomic_fetch_add_explicit(&loop->requests, 1,
+					  memory_order_relaxed);
+		fuse_session_process_buf(loop->session, &worker->buffer);
+	}
+	finish(loop, 0);
+	return NULL;
+}
+
+static int start_worker(struct loop *loop)
+{
+	struct worker *worker = &loop->workers[loop->threads];
+	int r;
+
+	worker->loop = loop;
+	loop->promoted++;
+	r = pthread_create(&worker->id, NULL, serve, worker);
+	if (r == 0)
+		loop->threads++;
+	else
+		loop->promoted--;
+	return -r;
+}
+
+/* With the lock held: one more reader, from the followers or anew. */
+static void promote(struct loop *loop)
+{
+	if (loop->followers > loop->promoted) {
+		loop->promoted++;
+		(void)pthread_cond_signal(&loop->follow);
+	} else if (loop->threads < loop->max_threads) {
+		(void)start_worker(loop);
+	}
+}
+
+struct watch {
+	unsigned long seen; /* requests at the last tick */
+	unsigned int quiet;
+	unsigned int saturated;
+};
+
+/* One look, with the lock held; false when there is nothing to watch. */
+static bool look(struct loop *loop, struct watch *watch)
+{
+	unsigned long requests = atomic_load(&loop->requests);
+	bool moved = requests != watch->seen;
+	bool idle = loop->reading + loop->promoted > 0;
+
+	watch->seen = requests;
+	watch->quiet = moved || !idle ? 0 : watch->quiet + 1;
+	if (idle) {
+		watch->saturated = 0;
+		/* Back to one reader, a tick at a time. */
+		if (loop->wanted > 1)
+			loop->wanted--;
+	} else if (!moved) {
+		promote(loop); /* stuck in one request */
+	} else if (++watch->saturated >= SATURATED_TICKS) {
+		watch->saturated = 0;
+		if (loop->wanted < loop->max_threads)
+			loop->wanted++;
+		promote(loop);
+	}
+	return watch->quiet < IDLE_TICKS;
+}
+
+static void *watchdog(void *data)
+{
+	const struct timespec tick = { .tv_nsec = TICK_NS };
+	struct loop *loop = data;
+	struct watch watch = { 0 };
+
+	(void)pthread_mutex_lock(&loop->lock);
+	while (!loop->finished) {
+		if (!look(loop, &watch)) {
+			watch.quiet = 0;
+			loop->watching = false;
+			while (!loop->watching && !loop->finished)
+				(void)pthread_cond_wait(&loop->stir,
+							&loop->lock);
+		}
+		(void)pthread_mutex_unlock(&loop->lock);
+		(void)nanosleep(&tick, NULL);
+		(void)pthread_mutex_lock(&loop->lock);
+	}
+	(void)pthread_mutex_unlock(&loop->lock);
+	return NULL;
+}
+
+/* Threads that are in the kernel for a request end with it or by a signal. */
+static void join_all(struct loop *loop)
+{
+	for (unsigned int i = 0; i < loop->threads; i++) {
+		(void)pthread_cancel(loop->workers[i].id);
+		(void)pthread_join(loop->workers[i].id, NULL);
+		free(loop->workers[i].buffer.mem);
+	}
+}
+
+static int start(struct loop *loop, pthread_t *ret_watchdog)
+{
+	sigset_t all, old;
+	int r;
+
+	/* Signals are the main thread's. */
+	(void)sigfillset(&all);
+	(void)pthread_sigmask(SIG_SETMASK, &all, &old);
+	r = start_worker(loop);
+	if (r == 0) {
+		r = -pthread_create(ret_watchdog, NULL, watchdog, loop);
+		if (r < 0) {
+			finish(loop, r);
+			join_all(loop);
+		}
+	}
+	(void)pthread_sigmask(SIG_SETMASK, &old, NULL);
+	return r;
+}
+
+int loop_run(struct fuse_session *session, unsigned int max_threads)
+{
+	struct loop loop = {
+		.session = session,
+		.max_threads = max_threads,
+		.wanted = 1,
+		.watching = true,
+	};
+	pthread_t dog;
+	int r;
+
+	loop.workers = calloc(max_threads, sizeof(*loop.workers));
+	if (loop.workers == NULL)
+		return -ENOMEM;
+	(void)pthread_mutex_init(&loop.lock, NULL);
+	(void)pthread_cond_init(&loop.follow, NULL);
+	(void)pthread_cond_init(&loop.stir, NULL);
+	(void)sem_init(&loop.done, 0, 0);
+	r = start(&loop, &dog);
+	if (r == 0) {
+		/* A signal's handler only marks the session as exited. */
+		while (!fuse_session_exited(session) && !loop.finished)
+			(void)sem_wait(&loop.done);
+		finish(&loop, 0);
+		(void)pthread_join(dog, NULL);
+		join_all(&loop);
+		r = loop.error;
+	}
+	(void)sem_destroy(&loop.done);
+	(void)pthread_cond_destroy(&loop.stir);
+	(void)pthread_cond_destroy(&loop.follow);
+	(void)pthread_mutex_destroy(&loop.lock);
+	free(loop.workers);
+	return r;
+}

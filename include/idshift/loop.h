@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The request loop.  One thread, the leader, reads requests and answers them
+ * itself: most take microseconds, and handing each to another thread would
+ * cost a wake-up, often on another processor, which is dearer than the
+ * request.  A watchdog makes another thread the reader when the leader has
+ * been with one request for too long, or when readers are never idle.
+ */
+#ifndef IDSHIFT_LOOP_H
+#define IDSHIFT_LOOP_H
+
+struct fuse_session;
+
+/*
+ * Serve until the session is unmounted or told to exit, by at most
+ * max_threads (1 or more) threads.  0 or -errno.
+ */
+int loop_run(struct fuse_session *session, unsigned int max_threads);
+
+#endif
