@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* idshift: see, change and reproduce what containers see in a mount. */
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -8,8 +9,8 @@
 #include "idshift/command.h"
 
 static const struct command *const commands[] = {
-	&command_map,	  &command_stat, &command_chown,  &command_chmod,
-	&command_clear,	  &command_explain, &command_run, &command_doctor,
+	&command_map,	&command_stat,	  &command_chown, &command_chmod,
+	&command_clear, &command_explain, &command_run,	  &command_doctor,
 };
 
 static const size_t command_count = sizeof(commands) / sizeof(commands[0]);

@@ -85,6 +85,9 @@ static int parse_disk(const char *text, const struct field *field, bool group,
 		return error_set(
 			error, EXIT_STATUS_MAP,
 			r == -ENOENT ? "map '%s': there is no %s '%.*s'" :
+			r == -ERANGE ? "map '%s': the %s '%.*s' has no number "
+				       "in this user namespace; mount on the "
+				       "host instead" :
 				       "map '%s': looking up the %s '%.*s' "
 				       "failed",
 			text, group ? "group" : "user",

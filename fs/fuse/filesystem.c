@@ -95,8 +95,10 @@ static void op_init(void *userdata, struct fuse_conn_info *conn)
 				FUSE_CAP_POSIX_LOCKS | FUSE_CAP_FLOCK_LOCKS);
 	/* Truncation by a SETATTR: that is where setuid is dropped. */
 	drop_capability(conn, FUSE_CAP_ATOMIC_O_TRUNC);
-	/* The kernel enforces the ACLs of the view; we apply the umask. */
-	conn->want |= conn->capable & (FUSE_CAP_POSIX_ACL | FUSE_CAP_DONT_MASK);
+	conn->want |= conn->capable & FUSE_CAP_DONT_MASK;
+	/* The kernel enforces the view, ACLs too, unless we judge. */
+	if (fs->config.judge == NULL)
+		conn->want |= conn->capable & FUSE_CAP_POSIX_ACL;
 	conn->time_gran = 1;
 }
 
@@ -129,6 +131,7 @@ const struct fuse_lowlevel_ops *filesystem_operations(void)
 		.releasedir = op_releasedir,
 		.fsyncdir = op_fsyncdir,
 		.statfs = op_statfs,
+		.access = op_access,
 		.setxattr = op_setxattr,
 		.getxattr = op_getxattr,
 		.listxattr = op_listxattr,

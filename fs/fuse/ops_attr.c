@@ -8,6 +8,7 @@
 
 #include "idshift/backing.h"
 #include "idshift/cleanup.h"
+#include "judge.h"
 
 #define SET_OWNER (FUSE_SET_ATTR_UID | FUSE_SET_ATTR_GID)
 #define SET_VIEW (SET_OWNER | FUSE_SET_ATTR_MODE)
@@ -202,6 +203,9 @@ static int change_attributes(struct attr_change *c)
 	if ((c->to_set & SET_VIEW) != 0 && !view_is_ours(c->fs->policy, &disk))
 		return -EPERM;
 	r = wanted_view(c, &want);
+	if (r == 0)
+		r = judge_setattr(c->fs, c->node, c->to_set, c->handle_fd >= 0,
+				  &c->view, &want);
 	if (r == 0 && (c->to_set & SET_ANY) == 0)
 		r = drop_and_touch(c);
 	else if (r == 0)
@@ -254,6 +258,23 @@ void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set,
 		reply_result(req, r);
 	else
 		(void)fuse_reply_attr(req, &now, fs->config.attr_timeout);
+}
+
+static int do_access(struct filesystem *fs, fuse_ino_t ino, int mask)
+{
+	_cleanup_node_ struct node_ref node = NODE_REF_NONE;
+	int r = node_acquire(fs->nodes, ino, &node);
+
+	/* access(2)'s R_OK, W_OK and X_OK are the engine's values. */
+	return r < 0 ? r :
+		       judge_access(fs, &node, (unsigned int)mask & 7,
+				    "access");
+}
+
+/* Asked only where the kernel does not judge itself. */
+void op_access(fuse_req_t req, fuse_ino_t ino, int mask)
+{
+	reply_result(req, do_access(filesystem_of(req), ino, mask));
 }
 
 static int do_statfs(struct filesystem *fs, fuse_ino_t ino, struct statvfs *ret)

@@ -7,6 +7,7 @@
 #include "idshift/backing.h"
 #include "idshift/cleanup.h"
 #include "idshift/create.h"
+#include "judge.h"
 
 /* A new name in a directory: who makes it, where, and as what. */
 struct making {
@@ -70,6 +71,8 @@ static int making_begin(struct making *making, fuse_req_t req,
 	r = caller_of(fs, req, &making->caller);
 	if (r == 0)
 		r = node_acquire(fs->nodes, parent, &making->dir);
+	if (r == 0)
+		r = judge_create(fs, &making->dir, "create");
 	if (r == 0)
 		r = backing_stat(making->dir.fd, &making->dir_stx);
 	if (r == 0)

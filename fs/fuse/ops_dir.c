@@ -9,6 +9,7 @@
 
 #include "idshift/backing.h"
 #include "idshift/cleanup.h"
+#include "judge.h"
 
 static int do_opendir(struct filesystem *fs, fuse_req_t req, fuse_ino_t ino,
 		      uint64_t *handle)
@@ -22,6 +23,8 @@ static int do_opendir(struct filesystem *fs, fuse_req_t req, fuse_ino_t ino,
 	r = caller_of(fs, req, &caller);
 	if (r == 0)
 		r = node_acquire(fs->nodes, ino, &node);
+	if (r == 0)
+		r = judge_access(fs, &node, ACCESS_READ, "list");
 	if (r < 0)
 		return r;
 	fd = open_node(fs, &caller, &node, O_RDONLY | O_DIRECTORY);

@@ -10,6 +10,7 @@
 
 #include "idshift/backing.h"
 #include "idshift/cleanup.h"
+#include "judge.h"
 
 /*
  * Flags for the source's descriptor.  The kernel has dealt with O_TRUNC by a
@@ -46,6 +47,23 @@ static bool pages_are_current(const struct filesystem *fs,
 	return node_pages_as_of(node, mtime) && mtime != INT64_MIN;
 }
 
+/* Of execve(2), in the kernel's own flag (__FMODE_EXEC). */
+#define OPEN_FOR_EXEC 040
+
+static unsigned int wanted_by(int flags)
+{
+	if ((flags & OPEN_FOR_EXEC) != 0)
+		return ACCESS_EXEC;
+	switch (flags & O_ACCMODE) {
+	case O_RDONLY:
+		return ACCESS_READ;
+	case O_WRONLY:
+		return ACCESS_WRITE;
+	default:
+		return ACCESS_READ | ACCESS_WRITE;
+	}
+}
+
 static int do_open(struct filesystem *fs, fuse_req_t req, fuse_ino_t ino,
 		   struct fuse_file_info *fi)
 {
@@ -65,6 +83,9 @@ static int do_open(struct filesystem *fs, fuse_req_t req, fuse_ino_t ino,
 	/* By a path that leads elsewhere now: the kernel looks again. */
 	if (stx.stx_nlink == 0 && node_was_replaced(&node))
 		return -ESTALE;
+	r = judge_access(fs, &node, wanted_by(fi->flags), "open");
+	if (r < 0)
+		return r;
 	fd = open_node(fs, &caller, &node, source_flags(fi->flags));
 	if (fd == -EPERM && (fi->flags & O_NOATIME) != 0)
 		fd = open_node(fs, &caller, &node,

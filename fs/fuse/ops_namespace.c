@@ -9,6 +9,7 @@
 
 #include "idshift/backing.h"
 #include "idshift/cleanup.h"
+#include "judge.h"
 
 static int do_lookup(struct filesystem *fs, fuse_req_t req, fuse_ino_t parent,
 		     const char *name, struct fuse_entry_param *entry)
@@ -77,6 +78,9 @@ static int do_unlink(struct filesystem *fs, fuse_req_t req, fuse_ino_t parent,
 		return r;
 	if (!backing_name_ok(name))
 		return -EINVAL;
+	r = judge_delete(fs, &dir, name, flags != 0 ? "rmdir" : "unlink");
+	if (r < 0)
+		return r;
 	/* Whoever has it open goes on using it. */
 	(void)node_pin_name(fs->nodes, &dir, name, &victim);
 	r = unlink_once(&dir, name, flags);
@@ -145,6 +149,10 @@ static int do_rename(struct filesystem *fs, fuse_req_t req, fuse_ino_t parent,
 		r = node_acquire(fs->nodes, parent, &move->from);
 	if (r == 0)
 		r = node_acquire(fs->nodes, newparent, &move->to);
+	if (r == 0)
+		r = judge_rename(fs, &move->from, move->name, &move->to,
+				 move->new_name,
+				 (move->flags & RENAME_EXCHANGE) != 0);
 	if (r < 0)
 		return r;
 	(void)node_pin_name(fs->nodes, &move->from, move->name, &source);
@@ -191,6 +199,10 @@ static int do_link(struct filesystem *fs, fuse_req_t req, fuse_ino_t ino,
 		r = node_acquire(fs->nodes, ino, &node);
 	if (r == 0)
 		r = node_acquire(fs->nodes, newparent, &dir);
+	if (r == 0)
+		r = judge_link(fs, &node);
+	if (r == 0)
+		r = judge_create(fs, &dir, "link");
 	if (r == 0)
 		r = backing_link(node.fd, dir.fd, newname);
 	if (r == -EACCES &&

@@ -11,6 +11,7 @@
 #include "idshift/backing.h"
 #include "idshift/cleanup.h"
 #include "idshift/records_side.h"
+#include "judge.h"
 
 /* Who serves a name. */
 enum name_kind {
@@ -125,6 +126,9 @@ static ssize_t do_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name,
 					      value, size);
 	if (kind != NAME_DISK)
 		return get_acl(&target, kind, value, size);
+	r = judge_access(target.fs, &target.node, ACCESS_READ, "getxattr");
+	if (r < 0)
+		return r;
 	r = backing_getxattr(target.node.fd, name, value, size);
 	if (r == -EACCES &&
 	    widen(target.fs, &target.caller, &target.node, ACCESS_READ) == 0)
@@ -161,7 +165,10 @@ static int set_acl(struct target *target, enum name_kind kind,
 	struct filesystem *fs = target->fs;
 	struct view view;
 	bool drop_setgid = false;
-	int r = node_view(fs, &target->node, &target->stx, &view);
+	int r = judge_owner(fs, &target->node, "setfacl");
+
+	if (r == 0)
+		r = node_view(fs, &target->node, &target->stx, &view);
 
 	if (r < 0)
 		return r;
@@ -222,6 +229,9 @@ static int do_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name,
 		(void)pthread_mutex_unlock(node_change_lock(&target.node));
 		return r;
 	}
+	r = judge_access(target.fs, &target.node, ACCESS_WRITE, "setxattr");
+	if (r < 0)
+		return r;
 	r = backing_setxattr(target.node.fd, name, value, size, flags);
 	if (r == -EACCES &&
 	    widen(target.fs, &target.caller, &target.node, ACCESS_WRITE) == 0)
@@ -255,6 +265,9 @@ static int do_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name)
 		(void)pthread_mutex_unlock(node_change_lock(&target.node));
 		return r;
 	}
+	r = judge_access(target.fs, &target.node, ACCESS_WRITE, "removexattr");
+	if (r < 0)
+		return r;
 	r = backing_removexattr(target.node.fd, name);
 	if (r == -EACCES &&
 	    widen(target.fs, &target.caller, &target.node, ACCESS_WRITE) == 0)

@@ -2,6 +2,8 @@
 /* What handlers keep with a node. */
 #include "idshift/node_table.h"
 
+#include <string.h>
+
 #include "node_internal.h"
 
 void node_set_privileged(const struct node_ref *ref, bool privileged)
@@ -22,6 +24,36 @@ bool node_is_privileged(struct node_table *table, uint64_t id)
 		privileged = table->nodes[index].privileged;
 	(void)pthread_mutex_unlock(&table->lock);
 	return privileged;
+}
+
+void node_path(const struct node_ref *ref, char *buf, size_t size)
+{
+	const struct node_table *table = ref->table;
+	size_t at = size - 1; /* the path grows from its end */
+	uint32_t index = ref->index;
+
+	buf[at] = '\0';
+	(void)pthread_mutex_lock(&ref->table->lock);
+	while (index != ROOT_NODE) {
+		const struct node_name *name = table->nodes[index].names;
+		const char *text = name != NULL ? name->text : "?";
+		size_t len = strlen(text);
+
+		if (len + 1 > at) {
+			buf[--at] = '?';
+			break;
+		}
+		at -= len;
+		memcpy(buf + at, text, len);
+		buf[--at] = '/';
+		if (name == NULL)
+			break;
+		index = name->parent;
+	}
+	(void)pthread_mutex_unlock(&ref->table->lock);
+	if (buf[at] == '\0')
+		buf[--at] = '/';
+	memmove(buf, buf + at, size - at);
 }
 
 bool node_was_replaced(const struct node_ref *ref)

@@ -14,7 +14,9 @@
 #include "idshift/filesystem.h"
 
 /* What default_permissions and nosuid,nodev rest on is not negotiable. */
-#define FIXED_OPTIONS "allow_other,default_permissions,nosuid,nodev"
+#define FIXED_OPTIONS "nosuid,nodev"
+/* With caller= only the mounting user enters, and we judge. */
+#define SHARED_OPTIONS ",allow_other,default_permissions"
 #define SUBTYPE "idshift-mount"
 
 /* `value` with what separates mount options escaped; allocated. */
@@ -40,8 +42,9 @@ static char *mount_options(const struct options *options)
 
 	if (source == NULL ||
 	    asprintf(&text,
-		     FIXED_OPTIONS ",subtype=" SUBTYPE ",fsname=%s%s%s%s",
-		     source, options->read_only ? ",ro" : "",
+		     FIXED_OPTIONS ",subtype=" SUBTYPE ",fsname=%s%s%s%s%s",
+		     source, options->has_caller ? "" : SHARED_OPTIONS,
+		     options->read_only ? ",ro" : "",
 		     options->noexec ? ",noexec" : "",
 		     options->debug ? ",debug" : "") < 0)
 		return NULL;

@@ -18,6 +18,8 @@
 /* Half of PATH_MAX: a path has no more directories. */
 #define ANCESTORS_MAX (PATH_MAX / 2)
 
+#define DEFAULT_PATH "/usr/local/bin:/usr/bin:/bin"
+
 static int refuse_path(const char *what, const char *path, int code,
 		       enum exit_status status, struct error *error)
 {
@@ -368,15 +370,19 @@ static int check_fusermount(const char *path, struct error *error)
 
 int mountpoint_check_fuse(const struct fuse_needs *needs, struct error *error)
 {
+	const char *path;
 	int r = check_device(
 		needs->device == NULL ? "/dev/fuse" : needs->device, error);
 
 	if (r < 0 || !needs->by_fusermount)
 		return r;
-	r = check_conf(needs->conf == NULL ? "/etc/fuse.conf" : needs->conf,
-		       error);
+	if (!needs->own_only)
+		r = check_conf(needs->conf == NULL ? "/etc/fuse.conf" :
+						     needs->conf,
+			       error);
 	if (r < 0)
 		return r;
-	return check_fusermount(
-		needs->path == NULL ? getenv("PATH") : needs->path, error);
+	path = needs->path == NULL ? getenv("PATH") : needs->path;
+	/* mount(8) runs its helpers without any. */
+	return check_fusermount(path == NULL ? DEFAULT_PATH : path, error);
 }

@@ -20,6 +20,15 @@ static int out_of_memory(struct error *error)
 
 static int unknown(const char *name, size_t len, struct error *error)
 {
+	/* The second half of userns=keep-id:uid=U,gid=G. */
+	if ((len == 3 &&
+	     (memcmp(name, "gid", 3) == 0 || memcmp(name, "uid", 3) == 0)) ||
+	    (len == 4 && memcmp(name, "size", 4) == 0))
+		return error_set(error, EXIT_STATUS_USAGE,
+				 "option '%.*s': unknown; if it is part of "
+				 "userns=, write its comma as '\\,' or use "
+				 "--userns=VALUE",
+				 (int)len, name);
 	return error_set(error, EXIT_STATUS_USAGE,
 			 "option '%.*s': unknown; see idshift-mount --help",
 			 (int)(len < 200 ? len : 200), name);
@@ -220,6 +229,10 @@ static int finish(struct options *options, struct error *error)
 	if (options->has_caller && options->userns != USERNS_HOST)
 		return error_set(error, EXIT_STATUS_USAGE,
 				 "option 'caller': needs userns=host");
+	if (options->trace != NULL && !options->has_caller)
+		return error_set(error, EXIT_STATUS_USAGE,
+				 "option 'trace': needs caller=; without it "
+				 "the kernel judges, and tells nobody");
 	if ((options->uidmap.count > 0 || options->gidmap.count > 0) &&
 	    options->userns != USERNS_AUTO)
 		return error_set(error, EXIT_STATUS_USAGE,

@@ -55,6 +55,7 @@ int prepare_mount(struct options *options, const struct situation *situation,
 	bool on_host = !situation->child_userns;
 	struct fuse_needs needs = {
 		.by_fusermount = on_host && geteuid() != 0,
+		.own_only = options->has_caller,
 	};
 	char *real;
 	int r;
@@ -68,7 +69,7 @@ int prepare_mount(struct options *options, const struct situation *situation,
 		return r;
 	replace(&options->mountpoint, real);
 	/* Inside a user namespace allow_other admits its own processes only. */
-	if (on_host && !options->public_mount)
+	if (on_host && !options->public_mount && !options->has_caller)
 		r = mountpoint_check_reach(options->source, options->mountpoint,
 					   situation->uid, error);
 	return r < 0 ? r : mountpoint_check_fuse(&needs, error);

@@ -313,6 +313,37 @@ static int add_owner(const struct work *work, bool group,
 	return r < 0 ? list_failed(r, work->error) : 0;
 }
 
+/*
+ * The name services number users and groups as the host does, also for a
+ * process in a user namespace; there an id is known by another number.
+ */
+struct translating {
+	const struct situation *situation;
+	const struct name_resolver *names;
+};
+
+static int lookup_inside(void *context, const char *name, bool group,
+			 uint32_t *ret_id)
+{
+	const struct translating *t = context;
+	const struct situation *s = t->situation;
+	const struct extent_list *map = group ? &s->ns_gid : &s->ns_uid;
+	uint32_t outside;
+	int r = t->names->lookup(t->names->context, name, group, &outside);
+
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < map->count; i++) {
+		const struct id_extent *e = &map->items[i];
+
+		if (outside >= e->to && outside - e->to < e->count) {
+			*ret_id = e->from + (outside - e->to);
+			return 0;
+		}
+	}
+	return -ERANGE;
+}
+
 static int init_owner(const struct work *work, bool group,
 		      const struct name_resolver *names, struct owner_map *ret)
 {
@@ -320,7 +351,12 @@ static int init_owner(const struct work *work, bool group,
 	const struct extent_list *userns = group ? &work->gid : &work->uid;
 	_cleanup_extents_ struct extent_list owner = { 0 };
 	_cleanup_extents_ struct extent_list plain = { 0 };
+	struct translating context = { work->situation, names };
+	const struct name_resolver inside = { lookup_inside, &context };
 	int r = 0;
+
+	if (work->situation->child_userns && names != NULL)
+		names = &inside;
 
 	for (size_t i = 0; i < o->map.count; i++) {
 		struct mapspec spec;

@@ -8,6 +8,8 @@
 #include <fuse_lowlevel.h>
 #include <stdio.h>
 #include <string.h>
+#include <linux/securebits.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <syslog.h>
@@ -21,6 +23,7 @@
 #include "idshift/sandbox.h"
 #include "idshift/state_dir.h"
 #include "mount_fuse.h"
+#include "run_as.h"
 #include "watcher.h"
 
 /* Started on demand. */
@@ -43,7 +46,8 @@ static size_t descriptor_bound(const struct options *options)
 static int open_database(const struct options *options, struct records_db **ret,
 			 struct error *error)
 {
-	_cleanup_free_ char *dir = state_dir(options->state);
+	_cleanup_free_ char *dir =
+		state_dir(options->state, options->run_as != NULL);
 	int r = dir == NULL ? -errno : records_db_open(dir, ret);
 
 	if (r < 0)
@@ -55,6 +59,36 @@ static int open_database(const struct options *options, struct records_db **ret,
 }
 
 /* *ret_source: another descriptor of the source directory. */
+/* caller=: whom the engine judges; of one mount, so of one process. */
+static const struct access_caller *judged_caller(const struct options *options)
+{
+	static struct access_caller caller;
+
+	if (!options->has_caller)
+		return NULL;
+	caller = (struct access_caller){
+		.uid = options->caller.uid,
+		.gid = options->caller.gid,
+		.groups = options->caller.groups,
+		.group_count = options->caller.group_count,
+		.caps = options->caller.uid.value == 0 ? ACCESS_CAP_ALL : 0,
+	};
+	return &caller;
+}
+
+static int open_trace(const struct options *options, int *ret,
+		      struct error *error)
+{
+	*ret = -1;
+	if (options->trace == NULL)
+		return 0;
+	*ret = open(options->trace, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC,
+		    0644);
+	return *ret >= 0 ? 0 :
+			   error_set(error, EXIT_STATUS_OTHER, "trace '%s': %s",
+				     options->trace, strerror(errno));
+}
+
 static int open_filesystem(const struct options *options,
 			   const struct view_policy *policy,
 			   struct filesystem **ret, int *ret_source,
@@ -69,6 +103,7 @@ static int open_filesystem(const struct options *options,
 		.entry_timeout = options->entry_timeout,
 		.negative_timeout = options->negative_timeout,
 		.max_fds = descriptor_bound(options),
+		.judge = judged_caller(options),
 	};
 	_cleanup_fd_ int source =
 		open(options->source, O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -82,7 +117,13 @@ static int open_filesystem(const struct options *options,
 				options->source, strerror(errno));
 		return r;
 	}
-	r = open_database(options, &db, error);
+	/* Every path is judged anew: nothing of names is cached. */
+	if (options->has_caller)
+		config.attr_timeout = config.entry_timeout =
+			config.negative_timeout = 0;
+	r = open_trace(options, &config.trace_fd, error);
+	if (r == 0)
+		r = open_database(options, &db, error);
 	if (r < 0)
 		return r;
 	r = filesystem_new(&config, policy, source, db, ret);
@@ -141,6 +182,13 @@ static int serve(struct fuse_session *session, const struct options *options,
 }
 
 /* From a mounted session to an unmounted one. */
+static int run_as_failed(const struct options *options, int r,
+			 struct error *error)
+{
+	return error_set(error, EXIT_STATUS_OTHER, "run-as '%s': %s",
+			 options->run_as, strerror(-r));
+}
+
 static int run_mounted(struct fuse_session *session, struct filesystem *fs,
 		       int source_fd, const struct options *options,
 		       const struct session_events *events, struct error *error)
@@ -152,6 +200,13 @@ static int run_mounted(struct fuse_session *session, struct filesystem *fs,
 		fuse_session_unmount(session);
 		return error_set(error, EXIT_STATUS_OTHER,
 				 "the process that unmounts: %s", strerror(-r));
+	}
+	if (options->run_as != NULL) {
+		r = run_as_for_good(&fs->policy->acting);
+		if (r < 0) {
+			watcher_finish(&watcher, session);
+			return run_as_failed(options, r, error);
+		}
 	}
 	(void)init_flags_install(session);
 	learn_own_device(fs, options->mountpoint);
@@ -190,9 +245,25 @@ int session_run(const struct options *options, const struct view_policy *policy,
 
 	/* Modes are decided by the container's umask, not by ours. */
 	(void)umask(0);
+	if (options->chown == CHOWN_DISK &&
+	    prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP) < 0)
+		return error_set(error, EXIT_STATUS_OTHER, "chown 'disk': %s",
+				 strerror(errno));
+	if (options->run_as != NULL) {
+		r = run_as_begin(&policy->acting);
+		if (r < 0)
+			return run_as_failed(options, r, error);
+	}
 	r = open_filesystem(options, policy, &fs, &source, error);
 	if (r < 0)
 		return r;
+	if (options->run_as != NULL && geteuid() != getuid()) {
+		r = run_as_pause();
+		if (r < 0) {
+			(void)filesystem_free(fs);
+			return run_as_failed(options, r, error);
+		}
+	}
 	r = mount_fuse_session(options, fs, &session, error);
 	if (r == 0) {
 		fs->session = session;

@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/fsuid.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -157,7 +158,8 @@ static void run_daemon(const struct options *options,
 }
 
 static int await_daemon(pid_t daemon, int report_fd,
-			const struct options *options, struct error *error)
+			const struct options *options,
+			const struct acting_user *acting, struct error *error)
 {
 	struct report report;
 	int r;
@@ -171,6 +173,11 @@ static int await_daemon(pid_t daemon, int report_fd,
 		(void)waitpid(daemon, NULL, 0);
 		*error = report.error;
 		return report.result;
+	}
+	/* Root is a stranger to the mount of a container. */
+	if (options->run_as != NULL) {
+		(void)setfsgid(acting->gid.value);
+		(void)setfsuid(acting->uid.value);
 	}
 	r = wait_for_answer(options->mountpoint);
 	if (r < 0) {
@@ -206,5 +213,5 @@ int session_start(const struct options *options,
 		_exit(EXIT_SUCCESS); /* what there is to say was reported */
 	}
 	close_fd(take_fd(&report));
-	return await_daemon(daemon, receive, options, error);
+	return await_daemon(daemon, receive, options, &policy->acting, error);
 }

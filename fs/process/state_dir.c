@@ -15,16 +15,16 @@ static char *below(const char *base, const char *rest)
 	return asprintf(&path, "%s/%s", base, rest) < 0 ? NULL : path;
 }
 
-char *state_dir(const char *given)
+char *state_dir(const char *given, bool other_user)
 {
-	const char *base = getenv("XDG_STATE_HOME");
+	const char *base = other_user ? NULL : getenv("XDG_STATE_HOME");
 	const struct passwd *user;
 
 	if (given != NULL)
 		return strdup(given);
 	if (base != NULL && base[0] == '/')
 		return below(base, "idshift");
-	base = getenv("HOME");
+	base = other_user ? NULL : getenv("HOME");
 	if (base == NULL || base[0] != '/') {
 		user = getpwuid(geteuid());
 		base = user != NULL ? user->pw_dir : NULL;

@@ -62,6 +62,16 @@ static struct disk_owner made_alone(const struct making *m)
 		.mode = m->want.mode & ~(mode_t)(S_ISUID | S_ISGID),
 	};
 
+	/* The thread has the caller's ids then; without any there is no plan.
+	 */
+	if (policy->real_owners) {
+		made.uid = DISK_ID(ID_NONE);
+		made.gid = DISK_ID(ID_NONE);
+		(void)owner_map_to_disk(&policy->owner_uid, m->want.uid,
+					&made.uid);
+		(void)owner_map_to_disk(&policy->owner_gid, m->want.gid,
+					&made.gid);
+	}
 	if ((m->creation->dir->stx_mode & S_ISGID) != 0) {
 		made.gid = DISK_ID(m->creation->dir->stx_gid);
 		if (S_ISDIR(m->want.mode))
@@ -85,6 +95,8 @@ static int making_begin(struct making *m, const struct creation *creation)
 		m->want.acl = m->acl;
 	}
 	made = made_alone(m);
+	if (!disk_id_is_valid(made.uid) || !disk_id_is_valid(made.gid))
+		return -EOVERFLOW;
 	r = view_plan(policy, &made, &m->want, &m->plan);
 	if (r < 0)
 		return r;

@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "idshift/access.h"
 #include "idshift/chown_mode.h"
 #include "idshift/handle_table.h"
 #include "idshift/lock_table.h"
@@ -27,6 +28,9 @@ struct filesystem_config {
 	double entry_timeout;
 	double negative_timeout;
 	size_t max_fds;
+	/* caller=: as whom every request is judged; NULL: by the kernel. */
+	const struct access_caller *judge;
+	int trace_fd; /* where denials are told; -1: nowhere */
 };
 
 struct filesystem {

@@ -46,6 +46,11 @@ static inline bool disk_id_equal(struct disk_id a, struct disk_id b)
 	return a.value == b.value;
 }
 
+static inline bool disk_id_is_valid(struct disk_id id)
+{
+	return id.value != ID_NONE;
+}
+
 static inline bool container_id_equal(struct container_id a,
 				      struct container_id b)
 {

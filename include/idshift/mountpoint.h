@@ -53,6 +53,7 @@ struct fuse_needs {
 	const char *conf;   /* NULL: /etc/fuse.conf */
 	const char *path;   /* NULL: $PATH */
 	bool by_fusermount; /* an ordinary user on the host */
+	bool own_only;	    /* without allow_other */
 };
 
 /* EXIT_STATUS_FUSE. */

@@ -92,6 +92,12 @@ void node_set_privileged(const struct node_ref *ref, bool privileged);
 bool node_is_privileged(struct node_table *table, uint64_t id);
 
 /*
+ * Its path below the root, by the names known ("/" for the root itself); "?"
+ * stands for what is not known or does not fit.
+ */
+void node_path(const struct node_ref *ref, char *buf, size_t size);
+
+/*
  * Was the object, whose statx has a link count of 0, removed or replaced
  * behind our back?  Then its names are forgotten.  What was unlinked through
  * us has no name any more and may be used on.

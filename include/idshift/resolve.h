@@ -25,8 +25,8 @@
 
 /*
  * Pure but for the names.  In a child namespace a disk id is one of that
- * namespace, and a name stands for the number that it has there, as for
- * chown(1).  -EINVAL or -ENOMEM with a reason; *ret is untouched then.
+ * namespace, and a name of the host stands for the number that it has there;
+ * a group that has none is refused.  -EINVAL or -ENOMEM with a reason; *ret is untouched then.
  */
 int resolve_policy(const struct options *options,
 		   const struct situation *situation,

@@ -3,11 +3,15 @@
 #ifndef IDSHIFT_STATE_DIR_H
 #define IDSHIFT_STATE_DIR_H
 
+#include <stdbool.h>
+
 /*
  * `given` (the option state=), else $XDG_STATE_HOME/idshift, else
- * ~/.local/state/idshift (XDG Base Directory Specification 0.8).  Allocated;
+ * ~/.local/state/idshift (XDG Base Directory Specification 0.8).  With
+ * other_user (run-as=) the environment is not the effective user's and only
+ * the user's entry in the name services counts.  Allocated;
  * NULL with errno ENOENT where the user has no home, or ENOMEM.
  */
-char *state_dir(const char *given);
+char *state_dir(const char *given, bool other_user);
 
 #endif

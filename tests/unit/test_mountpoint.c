@@ -381,7 +381,10 @@ static void test_conf(void **state)
 static int check_fuse(const char *device, const char *conf, const char *path,
 		      bool by_fusermount, struct error *error)
 {
-	struct fuse_needs needs = { device, conf, path, by_fusermount };
+	struct fuse_needs needs = { .device = device,
+				    .conf = conf,
+				    .path = path,
+				    .by_fusermount = by_fusermount };
 
 	return mountpoint_check_fuse(&needs, error);
 }

@@ -9,20 +9,59 @@
 #include "message.h"
 #include "walk.h"
 
+const struct access_caller change_caller = { .caps = ACCESS_CAP_ALL };
+
+int change_view(const struct change *change, int path_fd,
+		const struct statx *stx, struct view *ret,
+		struct access_object *ret_object)
+{
+	struct disk_owner disk = backing_owner(stx);
+	int r;
+
+	if (!view_is_ours(&change->target.policy, &disk))
+		return -EPERM;
+	r = records_view(&change->target.records, path_fd, stx, ret);
+	if (r == 0)
+		*ret_object = (struct access_object){
+			.uid = ret->uid,
+			.gid = ret->gid,
+			.mode = ret->mode,
+		};
+	return r;
+}
+
+/* Why the container's root may not either. */
+static void complain_permission(const struct change *change,
+				const struct statx *stx, const char *path)
+{
+	struct disk_owner disk = backing_owner(stx);
+	char reason[160];
+
+	if (view_is_ours(&change->target.policy, &disk))
+		(void)snprintf(reason, sizeof(reason),
+			       "its owner or group, %u:%u on disk, has no id "
+			       "in the container; give it one, with "
+			       "--map=u:%u:ID or --map=g:%u:ID",
+			       stx->stx_uid, stx->stx_gid, stx->stx_uid,
+			       stx->stx_gid);
+	else
+		(void)snprintf(reason, sizeof(reason),
+			       "on disk it belongs to uid %u, not to you "
+			       "(uid %u)",
+			       stx->stx_uid,
+			       change->target.policy.acting.uid.value);
+	complain_path(change->command, path, reason);
+}
+
 static int visit(void *context, int path_fd, const struct statx *stx,
 		 const char *path)
 {
 	const struct change *change = context;
-	struct disk_owner disk = backing_owner(stx);
-	char reason[96];
 	int r = change->apply(change, path_fd, stx);
 
-	if (r != -EPERM || view_is_ours(&change->target.policy, &disk))
+	if (r != -EPERM)
 		return r;
-	(void)snprintf(reason, sizeof(reason),
-		       "on disk it belongs to uid %u, not to you (uid %u)",
-		       stx->stx_uid, change->target.policy.acting.uid.value);
-	complain_path(change->command, path, reason);
+	complain_permission(change, stx, path);
 	return 1;
 }
 

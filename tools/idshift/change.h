@@ -5,6 +5,8 @@
 
 #include <stdbool.h>
 
+#include "idshift/access.h"
+
 #include "command_line.h"
 #include "target.h"
 
@@ -19,6 +21,17 @@ struct change {
 	const void *wanted; /* the subcommand's own */
 	struct target target;
 };
+
+/* Who changes: the container's root, as in 'podman unshare chown'. */
+extern const struct access_caller change_caller;
+
+/*
+ * The view, and the same for access.h's verdicts.  -EPERM for what is not
+ * ours; -errno.
+ */
+int change_view(const struct change *change, int path_fd,
+		const struct statx *stx, struct view *ret,
+		struct access_object *ret_object);
 
 /*
  * Open the target, apply the change to each path, close it; the exit code,

@@ -34,20 +34,23 @@ static int apply(const struct change *change, int path_fd,
 		 const struct statx *stx)
 {
 	const struct wanted *wanted = change->wanted;
-	const struct records *records = &change->target.records;
+	struct access_object object;
 	struct view view;
+	mode_t mode;
 	int r;
 
 	/* Links in a tree have no mode of their own: as chmod(1). */
 	if (S_ISLNK(stx->stx_mode))
 		return 0;
-	r = records_view(records, path_fd, stx, &view);
+	r = change_view(change, path_fd, stx, &view, &object);
 	if (r < 0)
 		return r;
-	view.mode = (view.mode & S_IFMT) |
-		    symbolic_mode_apply(&wanted->mode, view.mode,
-					wanted->umask);
-	return records_apply(records, path_fd, stx, &view);
+	mode = symbolic_mode_apply(&wanted->mode, view.mode, wanted->umask);
+	r = access_chmod(&change_caller, &object, mode, &mode, NULL);
+	if (r < 0)
+		return r;
+	view.mode = (view.mode & S_IFMT) | mode;
+	return records_apply(&change->target.records, path_fd, stx, &view);
 }
 
 static mode_t current_umask(void)
@@ -102,7 +105,6 @@ const struct command command_chmod = {
 		"MODE is octal or symbolic, as for chmod(1).\n"
 		"\n"
 		"  -R, --recursive  a directory with all in it; links are left "
-		"alone\n" MAP_OPTIONS_HELP
-		"\n"
+		"alone\n" MAP_OPTIONS_HELP "\n"
 		"Exit status: 0, 1 if anything failed, 2 usage, 3 map.\n",
 };

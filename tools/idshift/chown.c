@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* idshift chown: what a container root's chown(1) in a mount records. */
 #include <errno.h>
-#include <string.h>
-
-#include "idshift/number.h"
 
 #include "change.h"
 #include "command.h"
 #include "message.h"
+#include "owner_spec.h"
 
 enum { OPT_RECURSIVE, OPT_NO_DEREFERENCE, OPT_FROM };
 
@@ -18,66 +16,16 @@ static const struct command_option options[] = {
 	{ NULL, '\0', OPTION_FLAG },
 };
 
-/* ID_NONE: not given. */
-struct owner {
-	struct container_id uid;
-	struct container_id gid;
-};
-
 struct wanted {
-	struct owner to;
-	struct owner from;
+	struct owner_spec to;
+	struct owner_spec from;
 };
 
-static int parse_id(const char *text, size_t len, struct container_id *ret)
-{
-	return number_parse_id(text, len, &ret->value);
-}
-
-/* U, U:G or :G */
-static int parse_owner(const char *text, const char *subject, struct owner *ret,
-		       struct error *error)
-{
-	size_t len = strcspn(text, ":");
-	struct owner owner = { { ID_NONE }, { ID_NONE } };
-	int r = 0;
-
-	if (len > 0)
-		r = parse_id(text, len, &owner.uid);
-	if (r == 0 && (text[len] == ':' || len == 0))
-		r = text[len] == '\0' ? -EINVAL :
-					parse_id(text + len + 1,
-						 strlen(text + len + 1),
-						 &owner.gid);
-	if (r < 0)
-		return error_set(error, EXIT_STATUS_USAGE,
-				 "%s '%s': must be U, U:G or :G, container "
-				 "ids 0..4294967294",
-				 subject, text);
-	*ret = owner;
-	return 0;
-}
-
-/* chown(2) in the container says EINVAL for an id that it doesn't have. */
 static int check(const struct change *change, struct error *error)
 {
 	const struct wanted *wanted = change->wanted;
-	const struct view_policy *policy = &change->target.policy;
-	struct wire_id wire;
 
-	if (container_id_is_mapped(wanted->to.uid) &&
-	    !userns_to_wire(&policy->userns_uid, wanted->to.uid, &wire))
-		return error_set(error, EXIT_STATUS_MAP,
-				 "owner '%u': the container has no such uid; "
-				 "see 'idshift map'",
-				 wanted->to.uid.value);
-	if (container_id_is_mapped(wanted->to.gid) &&
-	    !userns_to_wire(&policy->userns_gid, wanted->to.gid, &wire))
-		return error_set(error, EXIT_STATUS_MAP,
-				 "group '%u': the container has no such gid; "
-				 "see 'idshift map'",
-				 wanted->to.gid.value);
-	return 0;
+	return owner_spec_check(&wanted->to, &change->target.policy, error);
 }
 
 static bool matches(struct container_id wanted, struct container_id seen)
@@ -86,34 +34,30 @@ static bool matches(struct container_id wanted, struct container_id seen)
 	       container_id_equal(wanted, seen);
 }
 
-/* As mode_without_privileges() of the mount, for the container's root. */
-static mode_t mode_after_chown(mode_t mode)
-{
-	if (S_ISDIR(mode) || S_ISLNK(mode))
-		return mode;
-	if ((mode & S_IXGRP) != 0)
-		mode &= ~(mode_t)S_ISGID;
-	return mode & ~(mode_t)S_ISUID;
-}
-
 static int apply(const struct change *change, int path_fd,
 		 const struct statx *stx)
 {
 	const struct wanted *wanted = change->wanted;
 	const struct records *records = &change->target.records;
+	struct access_object object;
 	struct view view;
-	int r = records_view(records, path_fd, stx, &view);
+	mode_t mode;
+	int r = change_view(change, path_fd, stx, &view, &object);
 
 	if (r < 0)
 		return r;
 	if (!matches(wanted->from.uid, view.uid) ||
 	    !matches(wanted->from.gid, view.gid))
 		return 0;
+	r = access_chown(&change_caller, &object, wanted->to.uid,
+			 wanted->to.gid, &mode, NULL);
+	if (r < 0)
+		return r;
 	if (container_id_is_mapped(wanted->to.uid))
 		view.uid = wanted->to.uid;
 	if (container_id_is_mapped(wanted->to.gid))
 		view.gid = wanted->to.gid;
-	view.mode = mode_after_chown(view.mode);
+	view.mode = (view.mode & S_IFMT) | mode;
 	r = records_apply(records, path_fd, stx, &view);
 	/* The kernel has it removed before (security_inode_killpriv()). */
 	if (r == 0 && S_ISREG(stx->stx_mode))
@@ -132,9 +76,9 @@ static int read_wanted(const struct command_line *line, struct wanted *ret,
 		return error_set(error, EXIT_STATUS_USAGE,
 				 "U[:G] and PATH are missing; see 'idshift "
 				 "chown --help'");
-	r = parse_owner(line->operands[0], "owner", &wanted.to, error);
+	r = owner_spec_parse(line->operands[0], "owner", &wanted.to, error);
 	if (r == 0 && from != NULL)
-		r = parse_owner(from, "from", &wanted.from, error);
+		r = owner_spec_parse(from, "from", &wanted.from, error);
 	if (r == 0)
 		*ret = wanted;
 	return r;
@@ -159,8 +103,8 @@ static int run(int argc, char *const argv[])
 		return complain("chown", &error);
 	change.recursive = line.values[OPT_RECURSIVE] != NULL;
 	/* chown -R is chown -RP: a link is changed itself. */
-	change.follow = !change.recursive &&
-			line.values[OPT_NO_DEREFERENCE] == NULL;
+	change.follow =
+		!change.recursive && line.values[OPT_NO_DEREFERENCE] == NULL;
 	return change_paths(&change, &line, line.operands + 1,
 			    line.operand_count - 1);
 }
@@ -182,7 +126,6 @@ const struct command command_chown = {
 		"                        changed and never followed\n"
 		"  -h, --no-dereference  a link itself\n"
 		"      --from=U[:G]      only what the container sees as owned "
-		"so\n" MAP_OPTIONS_HELP
-		"\n"
+		"so\n" MAP_OPTIONS_HELP "\n"
 		"Exit status: 0, 1 if anything failed, 2 usage, 3 map.\n",
 };

@@ -90,7 +90,7 @@ const struct command command_clear = {
 		"container sees again what the disk says.  Links themselves "
 		"are meant.\n"
 		"\n"
-		"  -R, --recursive  a directory with all in it\n" MAP_OPTIONS_HELP
-		"\n"
+		"  -R, --recursive  a directory with all in "
+		"it\n" MAP_OPTIONS_HELP "\n"
 		"Exit status: 0, 1 if anything failed, 2 usage, 3 map.\n",
 };

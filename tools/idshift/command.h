@@ -23,12 +23,13 @@ extern const struct command command_run;
 extern const struct command command_stat;
 
 /* What the --help of those ends with that take map options. */
-#define MAP_OPTIONS_HELP                                                      \
-	"\n"                                                                  \
-	"Map options are those that SOURCE is mounted with: --userns=, "      \
-	"--uidmap=,\n"                                                        \
-	"--gidmap=, --map=, --owner=, --unmapped=, --state= or -o NAME=VALUE; " \
-	"see\n"                                                               \
-	"idshift-mount(1).\n"
+#define MAP_OPTIONS_HELP                                                 \
+	"\n"                                                             \
+	"Map options are those that SOURCE is mounted with: --userns=, " \
+	"--uidmap=,\n"                                                   \
+	"--gidmap=, --map=, --owner=, --unmapped=, --state= or -o "      \
+	"NAME=VALUE; "                                                   \
+	"see\n"                                                          \
+	"idshift-mount(8).\n"
 
 #endif

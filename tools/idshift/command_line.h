@@ -48,7 +48,6 @@ int command_line_parse(int argc, char *const argv[],
 		       struct command_line *ret, struct error *error);
 void command_line_destroy(struct command_line *line);
 
-#define _cleanup_command_line_ \
-	__attribute__((cleanup(command_line_destroy)))
+#define _cleanup_command_line_ __attribute__((cleanup(command_line_destroy)))
 
 #endif

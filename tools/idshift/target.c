@@ -65,7 +65,7 @@ static int check_records(const struct target *target, struct error *error)
 
 static int open_records(struct target *target, struct error *error)
 {
-	_cleanup_free_ char *dir = state_dir(target->options.state);
+	_cleanup_free_ char *dir = state_dir(target->options.state, false);
 	int r = dir == NULL ? -errno :
 			      records_db_open(dir, &target->records.db);
 

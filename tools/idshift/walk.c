@@ -48,8 +48,8 @@ static void say(struct state *state, int r)
 static int path_append(struct state *state, const char *name)
 {
 	size_t len = strlen(name);
-	bool slash = state->path_len > 0 &&
-		     state->path[state->path_len - 1] != '/';
+	bool slash =
+		state->path_len > 0 && state->path[state->path_len - 1] != '/';
 	size_t need = state->path_len + len + 2;
 
 	if (need > state->path_room) {
@@ -185,7 +185,8 @@ static struct level *level_push(struct state *state)
 	}
 	/* The one that is farthest off gives its descriptor up. */
 	if (state->depth >= LEVELS_OPEN)
-		close_fd(take_fd(&state->levels[state->depth - LEVELS_OPEN].fd));
+		close_fd(
+			take_fd(&state->levels[state->depth - LEVELS_OPEN].fd));
 	state->levels[state->depth] = (struct level){ .fd = -1 };
 	return &state->levels[state->depth++];
 }
@@ -223,8 +224,8 @@ static int reopen_parent(const struct level *child, struct level *parent)
 	if (parent->fd < 0)
 		return -errno;
 	r = backing_stat(parent->fd, &stx);
-	if (r == 0 && (backing_dev(&stx) != parent->dev ||
-		       stx.stx_ino != parent->ino))
+	if (r == 0 &&
+	    (backing_dev(&stx) != parent->dev || stx.stx_ino != parent->ino))
 		r = -ESTALE;
 	return r;
 }

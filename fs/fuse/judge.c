@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "judge.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "idshift/backing.h"
+#include "idshift/cleanup.h"
+
+/* An object as the engine sees it. */
+struct seen {
+	struct access_object object;
+	struct acl *acl;
+};
+
+static void seen_done(struct seen *seen)
+{
+	acl_free(seen->acl);
+}
+#define _cleanup_seen_ __attribute__((cleanup(seen_done)))
+
+/* caller= goes with userns=host: wire ids are container ids. */
+static int see_fd(const struct filesystem *fs, int fd, struct seen *ret)
+{
+	struct statx stx;
+	struct view view;
+	int r = backing_stat(fd, &stx);
+
+	if (r == 0)
+		r = records_view(&fs->records, fd, &stx, &view);
+	if (r < 0)
+		return r;
+	r = records_acl_get(&fs->records, fd, &stx, RECORDS_ACL_ACCESS,
+			    &ret->acl, NULL);
+	if (r < 0 && r != -EOPNOTSUPP)
+		return r;
+	ret->object = (struct access_object){
+		.uid = view.uid,
+		.gid = view.gid,
+		.mode = view.mode,
+		.acl = ret->acl,
+	};
+	return 0;
+}
+
+static int see_child(const struct filesystem *fs, const struct node_ref *dir,
+		     const char *name, struct seen *ret)
+{
+	_cleanup_fd_ int fd = backing_open_child(dir->fd, name);
+
+	return fd < 0 ? fd : see_fd(fs, fd, ret);
+}
+
+/* One line: who, what, where, the error, which rule. */
+static int verdict(const struct filesystem *fs, int r, const char *op,
+		   const struct node_ref *where, const char *name,
+		   enum access_rule rule)
+{
+	const struct access_caller *who = fs->config.judge;
+	char path[PATH_MAX], line[PATH_MAX + 512];
+	int len;
+
+	if (r == 0 || fs->config.trace_fd < 0)
+		return r;
+	node_path(where, path, sizeof(path));
+	len = snprintf(line, sizeof(line), "%s %s%s%s by %u:%u: %s: %s\n", op,
+		       path, name != NULL && path[1] != '\0' ? "/" : "",
+		       name != NULL ? name : "", who->uid.value, who->gid.value,
+		       r == -EACCES ? "EACCES" :
+		       r == -EPERM  ? "EPERM" :
+				      strerror(-r),
+		       access_rule_text(rule));
+	if (len > 0 && (size_t)len < sizeof(line) &&
+	    write(fs->config.trace_fd, line, (size_t)len) < 0)
+		return r; /* the trace is a help, no promise */
+	return r;
+}
+
+int judge_access(const struct filesystem *fs, const struct node_ref *node,
+		 unsigned int wanted, const char *op)
+{
+	_cleanup_seen_ struct seen seen = { .acl = NULL };
+	enum access_rule rule = ACCESS_RULE_NOTHING;
+	int r;
+
+	if (!is_judged(fs))
+		return 0;
+	r = see_fd(fs, node->fd, &seen);
+	if (r < 0)
+		return r;
+	r = access_check(fs->config.judge, &seen.object, wanted, &rule);
+	return verdict(fs, r, op, node, NULL, rule);
+}
+
+int judge_owner(const struct filesystem *fs, const struct node_ref *node,
+		const char *op)
+{
+	_cleanup_seen_ struct seen seen = { .acl = NULL };
+	enum access_rule rule = ACCESS_RULE_NOTHING;
+	int r;
+
+	if (!is_judged(fs))
+		return 0;
+	r = see_fd(fs, node->fd, &seen);
+	if (r < 0)
+		return r;
+	r = access_owner(fs->config.judge, &seen.object, &rule);
+	return verdict(fs, r, op, node, NULL, rule);
+}
+
+int judge_create(const struct filesystem *fs, const struct node_ref *dir,
+		 const char *op)
+{
+	_cleanup_seen_ struct seen seen = { .acl = NULL };
+	enum access_rule rule = ACCESS_RULE_NOTHING;
+	int r;
+
+	if (!is_judged(fs))
+		return 0;
+	r = see_fd(fs, dir->fd, &seen);
+	if (r < 0)
+		return r;
+	r = access_create(fs->config.judge, &seen.object, &rule);
+	return verdict(fs, r, op, dir, NULL, rule);
+}
+
+int judge_delete(const struct filesystem *fs, const struct node_ref *dir,
+		 const char *name, const char *op)
+{
+	_cleanup_seen_ struct seen parent = { .acl = NULL };
+	_cleanup_seen_ struct seen victim = { .acl = NULL };
+	enum access_rule rule = ACCESS_RULE_NOTHING;
+	int r;
+
+	if (!is_judged(fs))
+		return 0;
+	r = see_fd(fs, dir->fd, &parent);
+	if (r == 0)
+		r = see_child(fs, dir, name, &victim);
+	if (r < 0)
+		return r;
+	r = access_delete(fs->config.judge, &parent.object, &victim.object,
+			  &rule);
+	return verdict(fs, r, op, dir, name, rule);
+}
+
+int judge_rename(const struct filesystem *fs, const struct node_ref *from,
+		 const char *name, const struct node_ref *to,
+		 const char *new_name, bool exchange)
+{
+	_cleanup_seen_ struct seen old_dir = { .acl = NULL };
+	_cleanup_seen_ struct seen new_dir = { .acl = NULL };
+	_cleanup_seen_ struct seen source = { .acl = NULL };
+	_cleanup_seen_ struct seen target = { .acl = NULL };
+	struct access_rename move = {
+		.old_dir = &old_dir.object,
+		.source = &source.object,
+		.new_dir = &new_dir.object,
+		.target = &target.object,
+		.same_dir = from->id == to->id,
+		.exchange = exchange,
+	};
+	const struct access_object *decided = NULL;
+	enum access_rule rule = ACCESS_RULE_NOTHING;
+	bool at_target;
+	int r;
+
+	if (!is_judged(fs))
+		return 0;
+	r = see_fd(fs, from->fd, &old_dir);
+	if (r == 0)
+		r = see_fd(fs, to->fd, &new_dir);
+	if (r == 0)
+		r = see_child(fs, from, name, &source);
+	if (r < 0)
+		return r;
+	r = see_child(fs, to, new_name, &target);
+	if (r == -ENOENT)
+		move.target = NULL;
+	else if (r < 0)
+		return r;
+	r = access_rename(fs->config.judge, &move, &decided, &rule);
+	at_target = decided == &new_dir.object || decided == &target.object;
+	return verdict(fs, r, "rename", at_target ? to : from,
+		       at_target ? new_name : name, rule);
+}
+
+int judge_link(const struct filesystem *fs, const struct node_ref *node)
+{
+	_cleanup_seen_ struct seen seen = { .acl = NULL };
+	enum access_rule rule = ACCESS_RULE_NOTHING;
+	int r;
+
+	if (!is_judged(fs))
+		return 0;
+	r = see_fd(fs, node->fd, &seen);
+	if (r < 0)
+		return r;
+	r = access_link(fs->config.judge, &seen.object, &rule);
+	return verdict(fs, r, "link", node, NULL, rule);
+}
+
+#define TIMES_NOW (FUSE_SET_ATTR_ATIME_NOW | FUSE_SET_ATTR_MTIME_NOW)
+#define TIMES_ANY (FUSE_SET_ATTR_ATIME | FUSE_SET_ATTR_MTIME | TIMES_NOW)
+
+int judge_setattr(const struct filesystem *fs, const struct node_ref *node,
+		  int to_set, bool by_handle, const struct view *now,
+		  struct view *want)
+{
+	_cleanup_seen_ struct seen seen = { .acl = NULL };
+	const struct access_caller *who = fs->config.judge;
+	struct container_id keep = CONTAINER_ID(ID_NONE);
+	enum access_rule rule = ACCESS_RULE_NOTHING;
+	mode_t mode;
+	int r;
+
+	if (!is_judged(fs))
+		return 0;
+	r = see_fd(fs, node->fd, &seen);
+	if (r == 0 && (to_set & (FUSE_SET_ATTR_UID | FUSE_SET_ATTR_GID)) != 0) {
+		r = access_chown(
+			who, &seen.object,
+			(to_set & FUSE_SET_ATTR_UID) != 0 ? want->uid : keep,
+			(to_set & FUSE_SET_ATTR_GID) != 0 ? want->gid : keep,
+			&mode, &rule);
+		if (r == 0 && (to_set & FUSE_SET_ATTR_MODE) == 0)
+			want->mode = (now->mode & S_IFMT) | mode;
+	}
+	if (r == 0 && (to_set & FUSE_SET_ATTR_MODE) != 0) {
+		r = access_chmod(who, &seen.object, want->mode & MODE_BITS,
+				 &mode, &rule);
+		if (r == 0)
+			want->mode = (now->mode & S_IFMT) | mode;
+	}
+	if (r == 0 && (to_set & FUSE_SET_ATTR_SIZE) != 0 && !by_handle)
+		r = access_check(who, &seen.object, ACCESS_WRITE, &rule);
+	/* A truncation sets times as well, and is judged as a write. */
+	if (r == 0 && (to_set & TIMES_ANY) != 0 &&
+	    (to_set & FUSE_SET_ATTR_SIZE) == 0)
+		r = access_utimes(who, &seen.object,
+				  (to_set & TIMES_NOW) == TIMES_NOW, &rule);
+	return verdict(fs, r, "setattr", node, NULL, rule);
+}

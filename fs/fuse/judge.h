@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * caller=: every request is judged as if one container id had made it, by the
+ * permission engine (access.h) in place of the kernel's default_permissions.
+ * Without caller= each of these answers 0 and looks at nothing.
+ */
+#ifndef IDSHIFT_JUDGE_H
+#define IDSHIFT_JUDGE_H
+
+#include "ops.h"
+
+static inline bool is_judged(const struct filesystem *fs)
+{
+	return fs->config.judge != NULL;
+}
+
+/* Read, write, execute or search (ACCESS_*). */
+int judge_access(const struct filesystem *fs, const struct node_ref *node,
+		 unsigned int wanted, const char *op);
+/* What is for the owner alone, such as setting an ACL. */
+int judge_owner(const struct filesystem *fs, const struct node_ref *node,
+		const char *op);
+int judge_create(const struct filesystem *fs, const struct node_ref *dir,
+		 const char *op);
+int judge_delete(const struct filesystem *fs, const struct node_ref *dir,
+		 const char *name, const char *op);
+int judge_rename(const struct filesystem *fs, const struct node_ref *from,
+		 const char *name, const struct node_ref *to,
+		 const char *new_name, bool exchange);
+int judge_link(const struct filesystem *fs, const struct node_ref *node);
+
+/*
+ * A SETATTR: to_set as libfuse gives it, through an open file or not; *want is
+ * what is asked for, its mode changed as chmod(2) and chown(2) change it.
+ */
+int judge_setattr(const struct filesystem *fs, const struct node_ref *node,
+		  int to_set, bool by_handle, const struct view *now,
+		  struct view *want);
+
+#endif

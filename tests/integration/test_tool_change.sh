@@ -1,0 +1,162 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# idshift chown, chmod and clear leave the same records as chown(1) and
+# chmod(1) by the container's root in a mount; a live mount shows them.
+. "$(dirname "$0")/lib.sh"
+need_root
+need_allow_other
+need_command getfattr setfacl
+
+source_dir sergio through
+through=$dir
+source_dir sergio without
+without=$dir
+home=$T/home/sergio
+mnt=$home/mnt
+
+make_tree() { # DIR
+	as sergio sh -c "cd '$1' && umask 022 && mkdir -p d/sub/deep 'd/a b' &&
+		echo x >d/f && echo x >d/sub/g && echo x >'d/a b/n' &&
+		ln -s f d/link && ln -s nowhere d/dangling && mkfifo d/p &&
+		ln -s sub d/dirlink && ln d/f d/hard && mkdir d/group &&
+		chgrp shared d/group && chmod 2775 d/group && echo x >d/group/h &&
+		chmod 600 d/sub/g && setfacl -m u:100004:rx d/sub/deep"
+}
+records() { # DIR
+	(cd "$1" && getfattr -hRd -m '^user\.' . | sed '/^$/d')
+}
+view() { # DIR: as the container sees it
+	"${ns[@]}" sh -c "cd '$1' && find . -printf '%P %y %m %U:%G\n' | sort"
+}
+tool() {
+	as sergio sh -c 'cd "$0" && exec idshift "$@"' "$without" "$@"
+}
+
+make_tree "$through"
+make_tree "$without"
+owners "$through" >"$T/owners.before"
+userns_start sergio || exit 1
+mount_fs sergio "$through" "$mnt" -o cache=none || exit 1
+
+# Both ways, then all that can be compared.
+both() { # chown|chmod ARGUMENT...
+	local what="$*" status
+	"${ns[@]}" sh -c 'cd "$0" && umask 022 && exec "$@"' "$mnt" "$@" \
+		>"$T/native.out" 2>&1
+	status=$?
+	fails "$status" "$what: exit code $status" tool "$@"
+	records "$through" >"$T/wanted"
+	records "$without" >"$T/got"
+	if [[ -s $T/wanted ]]; then
+		same "$what: records" "$T/got" "$T/wanted"
+	else
+		is "$what: no records" "$(cat "$T/got")" ""
+	fi
+	owners "$through" >"$T/wanted"
+	owners "$without" >"$T/got"
+	same "$what: on disk" "$T/got" "$T/wanted"
+}
+
+both chown -R 5:0 d
+both chown 6 d/f
+both chown :7 d/sub
+both chown 8:9 d/link
+both chown -h 8:9 d/link d/dangling
+both chown 1:1 d/dangling
+both chown -h 10:11 d/p
+both chown -R --from=5 12 d
+both chown --from=:0 13:13 d/sub/deep d/f
+both chown 0:2000 d/group
+both chown 5 d/nothing d/f
+both chmod 4755 d/f
+both chown 5 d/f
+both chmod 2755 d/sub
+both chmod 755 d/sub
+both chmod 00755 d/sub
+both chmod -R go-rwx d
+both chmod 0400 d/sub/g
+both chmod -R u=rwX,g=u-w,o+t d
+both chmod a+r,u-w,+x d/f
+both chmod -x d/f
+both chmod u+s,g+s,o=g d/hard
+both chmod 3777 d/group
+both chmod g= d/sub/deep
+both chmod 000 d/p
+both chmod 644 d/link
+both chown -R 0:0 d
+
+# The database's records too: what a mount of each shows.
+both chown -R 21:22 d
+as sergio mkdir "$home/second"
+view "$mnt" >"$T/wanted"
+ok "unmount" umount_fs sergio "$mnt"
+mount_fs sergio "$without" "$home/second" || exit 1
+view "$home/second" >"$T/got"
+same "a mount shows the same" "$T/got" "$T/wanted"
+like "and something" "$(cat "$T/got")" 'd/dangling l 777 21:22'
+
+# A live mount, its cache filled.
+is "before" "$("${ns[@]}" stat -c %u:%g "$home/second/d/f")" 21:22
+ok "chown below a live mount" tool chown 5:6 d/f d/p
+ok "shows within a second and a little" wait_for 2 \
+	"${ns[@]}" sh -c "[ \$(stat -c %u:%g '$home/second/d/f') = 5:6 ]"
+fails 1 "a path in the mount is refused" as sergio idshift chown 1 \
+	"$home/second"
+like "with the reason" "$output" \
+	"^idshift chown: '$home/second': it is inside a mount"
+fails 1 "-R doesn't walk into a mount" as sergio idshift chown -R 1 \
+	"$home/second"
+
+ok "clear -R" tool clear -R d
+is "no records" "$(records "$without")" ""
+ok "clear again" tool clear d/f d/dangling
+wait_for 2 "${ns[@]}" sh -c "[ \$(stat -c %u '$home/second/d/p') = 0 ]"
+is "the disk counts again" \
+	"$(view "$home/second" | awk '{ print $NF }' | sort -u)" 0:0
+
+# Refusals.
+echo x >"$without/roots"
+fails 1 "another's file" tool chown 5 roots
+is "why" "$output" \
+	"idshift chown: 'roots': on disk it belongs to uid 0, not to you (uid 1000)"
+rm "$without/roots"
+as sergio chgrp shared "$without/d/group"
+fails 1 "a group that the container lacks" tool chown 5 d/group
+like "said so" "$output" "^idshift chown: 'd/group': its owner or group, 1000:2000 on disk, has no id"
+ok "with an id" tool chown --map=g:2000:2000 5 d/group
+fails 3 "an id that the container lacks" tool chown 70000 d
+like "said so" "$output" "^idshift chown: uid '70000': the container has no"
+fails 2 "a name" tool chown root d
+fails 2 "no path" tool chown 5
+fails 2 "no mode" tool chmod 999 d/f
+fails 2 "an unknown option" tool chown -x 5 d
+fails 2 "an unknown long option" tool chown --nothing=1 5 d
+fails 1 "no such file" tool chmod 644 nothing
+is "one line" "$output" \
+	"idshift chmod: 'nothing': No such file or directory"
+ok "map options" tool chown --userns=host -o unmapped=3,ro 70000 d/f
+is "another map's ids" "$(getfattr --absolute-names --only-values \
+	-n user.containers.override_stat "$without/d/f")" 70000:1000:0644:file
+
+# Deep, wide, and with few descriptors.
+as sergio python3 - "$without" <<-'PY' 2>/dev/null || skip "deep" "no python3"
+	import os, sys
+	os.chdir(sys.argv[1]); os.mkdir("deep"); os.chdir("deep")
+	for i in range(1500):
+	    os.mkdir("dir%d" % (i % 10)); open("file", "w").close()
+	    os.symlink("..", "up"); os.chdir("dir%d" % (i % 10))
+PY
+if [[ -d $without/deep ]]; then
+	ok "a deep tree, 64 descriptors" as sergio bash -c \
+		'ulimit -n 64 && cd "$0" && idshift chown -R 9:9 deep' "$without"
+	is "all of it" "$(as sergio bash -c 'cd "$0/deep" && n=0
+		while idshift stat file up . 2>/dev/null | grep -cw 9 |
+			grep -qx 3 && n=$((n + 1)) && ((n < 30)) && cd dir*
+		do :; done; echo $n' "$without")" 30
+	ok "clear it" as sergio bash -c \
+		'ulimit -n 64 && cd "$0" && idshift clear -R deep' "$without"
+	as sergio rm -rf "$without/deep"
+fi
+kill "$userns"
+wait "$userns" 2>/dev/null
+ok "unmount the second" umount_fs sergio "$home/second"

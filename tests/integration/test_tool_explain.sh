@@ -1,0 +1,147 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# idshift explain says what the kernel does: a table of callers, operations
+# and paths, each done by a process in a user namespace through a mount.
+. "$(dirname "$0")/lib.sh"
+need_root
+need_allow_other
+need_command setpriv setfacl
+
+source_dir sergio src
+src=$dir
+mnt=$T/home/sergio/mnt
+options=(-o map=g:shared:2000)
+mount_fs sergio "$src" "$mnt" "${options[@]}" -o cache=none || exit 1
+userns_start sergio || exit 1
+"${ns[@]}" sh -c "cd '$mnt' && umask 022 && mkdir open closed secret sticky own &&
+	for d in . open closed secret sticky own; do
+		cp /bin/true \$d/prog; echo x >\$d/mine; echo x >\$d/group
+		echo x >\$d/none; echo x >\$d/all; echo x >\$d/acl; mkdir \$d/dir
+		chown 1000:1000 \$d/mine; chmod 640 \$d/mine
+		chown 0:2000 \$d/group; chmod 664 \$d/group
+		chmod 000 \$d/none; chmod 666 \$d/all; chmod 711 \$d/prog
+		chown 1000:7 \$d/prog; chown 1001:1001 \$d/dir; chmod 730 \$d/dir
+		setfacl -m u:1001:rw,u:1000:r,g:7:-,m::r \$d/acl
+	done
+	chmod 777 open; chmod 755 closed; chmod 700 secret; chmod 1777 sticky
+	chown 1000:2000 own; chmod 770 own; ln -s open/mine link; ln -s ../open open/back
+	mkdir open/new; rmdir open/new; chown 1000 secret/none" || exit 1
+mkdir "$src/foreign"
+echo x >"$src/foreign/file"
+chmod 755 "$src/foreign"
+echo x >"$src/open/foreign"
+chmod 664 "$src/open/foreign"
+chown 0:2000 "$src/open/foreign"
+cp "$src/open/foreign" "$src/sticky/foreign"
+
+callers="0:0 1000:1000 1001:1001 1001:1001:2000 1001:1001:7 5:5"
+paths=". link"
+for d in . open closed secret sticky own; do
+	for name in mine group none all acl prog dir; do
+		paths+=" $d/$name"
+	done
+done
+paths+=" own foreign foreign/file open/foreign sticky/foreign open/back/all open/back/mine open/../all"
+paths+=" nothing open/nothing closed/new open/new sticky/new foreign/new"
+paths+=" own/new secret/new all/new"
+
+# A verdict each: yes or no.  A rename to and fro asks what a removal asks.
+cat >"$T/do" <<'EOF2'
+cd "$1" || exit
+paths=$2
+try() {
+	if "$@" >/dev/null 2>&1; then v=yes; else v=no; fi
+}
+remove() {
+	mv -T -- "$1" "$1.moved" && mv -T -- "$1.moved" "$1"
+}
+for p in $paths; do
+	try sh -c ': <"$0"' "$p"; echo "read $p $v"
+	if [ ! -d "$p" ]; then
+		try sh -c '[ -e "$0" ] || exit 1; : >>"$0"' "$p"; echo "write $p $v"
+	fi
+	try chmod --reference="$p" "$p"; echo "chmod $p $v"
+	try chown -h "$((ME + 1))" "$p"; echo "chown $p $v"
+	case $p in
+	*/prog) try "./$p"; echo "exec $p $v" ;;
+	esac
+	try ls -U "$p/."; echo "list $p $v"
+	try cd "$p"; [ "$v" = no ] || cd "$1"; echo "traverse $p $v"
+	case $p in
+	.) ;;
+	*)
+		try mkdir "$p"; echo "create $p $v"
+		[ "$v" = no ] || rmdir "$p"
+		[ -L "$p" ] || { try remove "$p"; echo "delete $p $v"; }
+	;;
+	esac
+done
+EOF2
+cat >"$T/ask" <<'EOF2'
+cd "$1" || exit
+while read -r op p rest; do
+	idshift explain --as="$2" -o map=g:shared:2000 "$op" "$p" >/dev/null 2>>"$3"
+	case $? in
+	0) echo "$op $p yes" ;;
+	1) echo "$op $p no" ;;
+	*) echo "$op $p cannot" ;;
+	esac
+done
+EOF2
+chmod 755 "$T/do" "$T/ask"
+
+for caller in $callers; do
+	IFS=: read -r uid gid groups <<<"$caller"
+	if [[ $uid == 0 ]]; then
+		become_it=()
+	else
+		become_it=(setpriv --reuid "$uid" --regid "$gid"
+			"${groups:+--groups=$groups}")
+		[[ -n $groups ]] || become_it[5]=--clear-groups
+	fi
+	# root gives nothing away: what it changes would be another tree.
+	paths_now=$paths
+	"${ns[@]}" env ME="$uid" "${become_it[@]}" sh "$T/do" "$mnt" \
+		"$paths_now" 2>"$T/log/do" | if [[ $uid == 0 ]]; then
+		grep -v '^chown '
+	else
+		cat
+	fi >"$T/wanted"
+	as sergio bash "$T/ask" "$src" "$caller" "$T/log/ask-$uid" \
+		<"$T/wanted" >"$T/got"
+	same "$caller: $(grep -c ' yes$' "$T/wanted") allowed, $(grep -c " no$" \
+		"$T/wanted") not" "$T/got" "$T/wanted"
+	[[ $uid != 0 ]] || "${ns[@]}" sh -c "cd '$mnt' && chown -hR --from=1 0 ." 2>/dev/null
+done
+
+# What it says.
+explain() {
+	as sergio idshift explain --source="$src" "${options[@]}" "$@"
+}
+fails 1 "a component that denies" explain --as=1001:1001 read "$src/secret/all"
+like "which" "$output" "at '$src/secret', which shows as 0:0 0700"
+like "the rule" "$output" "neither the owner nor in a group"
+like "the remedy" "$output" "idshift chmod o[+]x '$src/secret'"
+fails 1 "a lost group" explain --as=1001:1001 write "$src/own/group"
+like "names the group" "$output" 'podman run --group-add 2000'
+fails 0 "with it" explain --as=1001:1001:2000 write "$src/own/group"
+fails 1 "another's file" explain --as=0:0 chown "$src/foreign/file"
+like "has no id" "$output" 'has no id in the container'
+like "what would mend that" "$output" '--map=u:0:ID'
+fails 0 "a capability" explain --as=5:5 --cap=cap_chown chown=9:9 "$src/mine"
+fails 1 "none" explain --as=0:0 --cap=none chown=9:9 "$src/mine"
+fails 1 "read-only" explain --as=0:0 -o ro write "$src/mine"
+like "says so" "$output" 'mount without ro'
+fails 1 "chown=deny" explain --as=0:0 -o chown=deny chown "$src/mine"
+like "says so" "$output" 'mount without chown=deny'
+fails 2 "no caller" explain read "$src/mine"
+fails 2 "an unknown operation" explain --as=0:0 fly "$src/mine"
+fails 2 "an unknown capability" explain --as=0:0 --cap=fly read "$src/mine"
+fails 2 "not below the source" explain --as=0:0 read /etc/passwd
+fails 2 "out of the mount" explain --as=0:0 read "$src/../x"
+fails 2 "an id that the container lacks" explain --as=70000:0 read "$src/mine"
+like "says so" "$output" "uid '70000': the container has no such uid"
+rm -r "$src/foreign" "$src/open/foreign" "$src/sticky/foreign"
+kill "$userns"
+wait "$userns" 2>/dev/null
+ok "unmount" umount_fs sergio "$mnt"

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "reason.h"
+
+#include <errno.h>
+#include <sys/stat.h>
+
+#include "idshift/backing.h"
+#include "idshift/records_side.h"
+
+static const struct {
+	const char *word;
+	const char *text;
+} texts[REASON_COUNT] = {
+	[REASON_DISK] = { "disk", "the disk's, through the owner map" },
+	[REASON_RECORD] = { "record", "recorded: a container changed it" },
+	[REASON_UNMAPPED] = { "unmapped", "the disk's, which has no id in the "
+					  "container: it shows as 65534" },
+	[REASON_UNMAPPED_OPTION] = { "unmapped=",
+				     "the disk's is in no map: unmapped= says "
+				     "what shows" },
+	[REASON_NOT_OURS] = { "not-ours",
+			      "the disk's: a record does not count on a file "
+			      "that is not yours" },
+	[REASON_HOST_CHGRP] = { "host-chgrp",
+				"the disk's: the group was changed on the host "
+				"after it was recorded" },
+	[REASON_HOST_CHMOD] = { "host-chmod",
+				"the disk's: the mode was changed on the host "
+				"after it was recorded" },
+	[REASON_MALFORMED] = { "malformed",
+			       "the disk's: the record is malformed" },
+	[REASON_HIDDEN] = { "hidden",
+			    "the disk's: its mode does not let you read the "
+			    "record" },
+	[REASON_LINK] = { "link", "a symbolic link's mode means nothing" },
+};
+
+const char *reason_word(enum reason reason)
+{
+	return texts[reason].word;
+}
+
+const char *reason_text(enum reason reason)
+{
+	return texts[reason].text;
+}
+
+static enum reason reason_of_disk(const struct view_policy *policy,
+				  const struct owner_map *map, uint32_t id)
+{
+	struct container_id shown;
+
+	if (owner_map_to_container(map, DISK_ID(id), &shown))
+		return REASON_DISK;
+	return container_id_is_mapped(policy->unmapped) ?
+		       REASON_UNMAPPED_OPTION :
+		       REASON_UNMAPPED;
+}
+
+/* Without a record that counts. */
+static void reason_without(const struct view_policy *policy,
+			   const struct statx *stx, struct explained *e)
+{
+	e->uid = reason_of_disk(policy, &policy->owner_uid, stx->stx_uid);
+	e->gid = reason_of_disk(policy, &policy->owner_gid, stx->stx_gid);
+	e->mode = S_ISLNK(stx->stx_mode) ? REASON_LINK : REASON_DISK;
+}
+
+static void set_all(struct explained *e, enum reason reason)
+{
+	e->uid = e->gid = e->mode = reason;
+}
+
+/* A record of ours: does each of its fields show? */
+static void reason_recorded(const struct override_stat *record,
+			    struct explained *e)
+{
+	if (record->has_uid)
+		e->uid = REASON_RECORD;
+	if (record->has_gid)
+		e->gid = container_id_equal(record->gid, e->view.gid) ?
+				 REASON_RECORD :
+				 REASON_HOST_CHGRP;
+	if (record->has_mode && e->mode != REASON_LINK)
+		e->mode = (record->mode & MODE_BITS) ==
+					  (e->view.mode & MODE_BITS) ?
+				  REASON_RECORD :
+				  REASON_HOST_CHMOD;
+}
+
+int reason_find(const struct records *records, int path_fd,
+		const struct statx *stx, struct explained *ret)
+{
+	struct disk_owner disk = backing_owner(stx);
+	struct explained e = { .where = "extended attribute" };
+	struct override_stat record;
+	ssize_t len = side_read(records->db, path_fd, stx, SIDE_OVERRIDE_STAT,
+				e.text, sizeof(e.text) - 1);
+	int r = records_view(records, path_fd, stx, &e.view);
+
+	if (r < 0)
+		return r;
+	reason_without(records->policy, stx, &e);
+	/* Other than xattr(7) foresees: the source has none. */
+	if (!side_in_xattr(stx) ||
+	    backing_getxattr(path_fd, OVERRIDE_STAT_XATTR, NULL, 0) ==
+		    -EOPNOTSUPP)
+		e.where = "database";
+	if (len > 0) {
+		e.len = (size_t)len;
+		e.text[len] = '\0';
+	}
+	if (!view_is_ours(records->policy, &disk)) {
+		if (len > 0)
+			set_all(&e, REASON_NOT_OURS);
+	} else if (len == -EACCES) {
+		set_all(&e, REASON_HIDDEN);
+	} else if (len > 0 || len == -ERANGE) {
+		if (len > 0 && override_stat_parse(e.text, e.len, &record) == 0)
+			reason_recorded(&record, &e);
+		else
+			set_all(&e, REASON_MALFORMED);
+	}
+	*ret = e;
+	return 0;
+}

@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* idshift run: mount, run a command, unmount. */
+#include <errno.h>
+#include <limits.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "idshift/cleanup.h"
+#include "idshift/options.h"
+
+#include "command.h"
+#include "message.h"
+
+/* As env(1), timeout(1) and podman-run(1) have it. */
+enum {
+	CODE_FAILED = 125,
+	CODE_CANNOT_INVOKE = 126,
+	CODE_NOT_FOUND = 127,
+	CODE_SIGNAL = 128,
+};
+
+/* The signals that end us: the mount is to go first. */
+static const int ending[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
+
+static void block_signals(sigset_t *blocked, sigset_t *before)
+{
+	(void)sigemptyset(blocked);
+	for (size_t i = 0; i < sizeof(ending) / sizeof(ending[0]); i++)
+		(void)sigaddset(blocked, ending[i]);
+	(void)sigaddset(blocked, SIGCHLD);
+	(void)sigprocmask(SIG_BLOCK, blocked, before);
+}
+
+/* group: out of the terminal's reach, so that Ctrl-C doesn't end it. */
+static int start(const char *program, char *const argv[], const sigset_t *mask,
+		 bool group, pid_t *ret)
+{
+	posix_spawnattr_t attributes;
+	short flags = POSIX_SPAWN_SETSIGMASK;
+	int r;
+
+	r = posix_spawnattr_init(&attributes);
+	if (r != 0)
+		return -r;
+	if (group)
+		flags |= POSIX_SPAWN_SETPGROUP;
+	(void)posix_spawnattr_setflags(&attributes, flags);
+	(void)posix_spawnattr_setsigmask(&attributes, mask);
+	r = posix_spawnp(ret, program, NULL, &attributes, argv, environ);
+	(void)posix_spawnattr_destroy(&attributes);
+	return -r;
+}
+
+static int wait_for(pid_t child)
+{
+	int status;
+
+	while (waitpid(child, &status, 0) < 0)
+		if (errno != EINTR)
+			return CODE_FAILED;
+	return WIFSIGNALED(status) ? CODE_SIGNAL + WTERMSIG(status) :
+				     WEXITSTATUS(status);
+}
+
+/* The one beside this program, else that of PATH. */
+static void find_mounter(char path[PATH_MAX])
+{
+	static const char name[] = "idshift-mount";
+	ssize_t len =
+		readlink("/proc/self/exe", path, PATH_MAX - sizeof(name) - 1);
+	char *slash;
+
+	path[len > 0 ? len : 0] = '\0';
+	slash = strrchr(path, '/');
+	if (slash != NULL) {
+		memcpy(slash + 1, name, sizeof(name));
+		if (access(path, X_OK) == 0)
+			return;
+	}
+	memcpy(path, name, sizeof(name));
+}
+
+/* argv: the words before "--", argv[0] ours to replace. */
+static int mount_it(int argc, char *const argv[], const sigset_t *mask)
+{
+	_cleanup_free_ char **words = calloc((size_t)argc + 1, sizeof(*words));
+	char path[PATH_MAX];
+	pid_t child = 0;
+	int r = -ENOMEM;
+
+	find_mounter(path);
+	if (words != NULL) {
+		memcpy(words, argv, (size_t)argc * sizeof(*words));
+		words[0] = path;
+		r = start(path, words, mask, true, &child);
+	}
+	if (r != 0) {
+		complain_path("run", path, strerror(-r));
+		return CODE_FAILED;
+	}
+	return wait_for(child);
+}
+
+static int fusermount(char *mountpoint, bool lazily, const sigset_t *mask)
+{
+	char program[] = "fusermount3", u[] = "-u", q[] = "-q", z[] = "-z";
+	char end[] = "--";
+	char *argv[] = { program, u, q, lazily ? z : q, end, mountpoint, NULL };
+	pid_t child = 0;
+	int r = start(program, argv, mask, true, &child);
+
+	return r != 0 ? r : wait_for(child);
+}
+
+/* By umount2(2) where that is allowed, else by fusermount3(1). */
+static int unmount_it(char *mountpoint, const sigset_t *mask)
+{
+	if (umount2(mountpoint, UMOUNT_NOFOLLOW) == 0)
+		return 0;
+	if (errno == EPERM && fusermount(mountpoint, false, mask) == 0)
+		return 0;
+	if (umount2(mountpoint, UMOUNT_NOFOLLOW | MNT_DETACH) == 0 ||
+	    fusermount(mountpoint, true, mask) == 0) {
+		complain_path("run", mountpoint,
+			      "still in use by what the command left running; "
+			      "unmounted for all others");
+		return 0;
+	}
+	complain_path("run", mountpoint,
+		      "can't be unmounted; run: fusermount3 -u MOUNTPOINT");
+	return -EBUSY;
+}
+
+/*
+ * Wait for the command, and hand on to it what would end us.  What comes from
+ * the terminal (SI_KERNEL) the command has got as well.
+ */
+static int attend(pid_t child, const sigset_t *blocked)
+{
+	for (;;) {
+		siginfo_t info;
+		int signal = sigwaitinfo(blocked, &info), status;
+
+		if (signal > 0 && signal != SIGCHLD &&
+		    info.si_code != SI_KERNEL)
+			(void)kill(child, signal);
+		if (waitpid(child, &status, WNOHANG) != child)
+			continue;
+		return WIFSIGNALED(status) ? CODE_SIGNAL + WTERMSIG(status) :
+					     WEXITSTATUS(status);
+	}
+}
+
+static int run_command(char *const argv[], const sigset_t *blocked,
+		       const sigset_t *before)
+{
+	static const struct timespec now = { 0 };
+	sigset_t ends = *blocked;
+	pid_t child = 0;
+	int r;
+
+	/* What came while the mount was made. */
+	(void)sigdelset(&ends, SIGCHLD);
+	r = sigtimedwait(&ends, NULL, &now);
+	if (r > 0)
+		return CODE_SIGNAL + r;
+	r = start(argv[0], argv, before, false, &child);
+	if (r == 0)
+		return attend(child, blocked);
+	complain_path("run", argv[0], strerror(-r));
+	return r == -ENOENT ? CODE_NOT_FOUND : CODE_CANNOT_INVOKE;
+}
+
+static int check(int argc, char *const argv[], struct options *ret,
+		 struct error *error)
+{
+	struct options options;
+	int r = options_parse(argc, argv, &options, error);
+
+	if (r < 0)
+		return r;
+	if (options.action != ACTION_MOUNT || options.foreground) {
+		options_destroy(&options);
+		return error_set(error, EXIT_STATUS_USAGE,
+				 "options -f, -d, -V, -h, --print-map: not for "
+				 "'run'");
+	}
+	*ret = options;
+	return 0;
+}
+
+static int run(int argc, char *const argv[])
+{
+	struct error error = { .exit_code = EXIT_STATUS_OTHER };
+	struct options options = { .source = NULL };
+	sigset_t blocked, before;
+	int count = 1, code, r;
+
+	while (count < argc && strcmp(argv[count], "--") != 0)
+		count++;
+	if (count + 1 >= argc)
+		r = error_set(&error, EXIT_STATUS_USAGE,
+			      "'-- COMMAND' is missing; see 'idshift run "
+			      "--help'");
+	else
+		r = check(count, argv, &options, &error);
+	if (r != 0) {
+		(void)complain("run", &error);
+		return CODE_FAILED;
+	}
+	(void)signal(SIGCHLD, SIG_DFL); /* or nobody could be waited for */
+	block_signals(&blocked, &before);
+	code = mount_it(count, argv, &before);
+	if (code == 0) {
+		code = run_command(argv + count + 1, &blocked, &before);
+		if (unmount_it(options.mountpoint, &before) < 0 && code == 0)
+			code = CODE_FAILED;
+	} else {
+		code = CODE_FAILED; /* idshift-mount has said why */
+	}
+	options_destroy(&options);
+	return code;
+}
+
+const struct command command_run = {
+	.name = "run",
+	.run = run,
+	.summary = "mount, run a command, unmount",
+	.help = "usage: idshift run [MOUNT OPTIONS] SOURCE MOUNTPOINT -- "
+		"COMMAND [ARGUMENT...]\n"
+		"\n"
+		"Mounts SOURCE as idshift-mount does with the same options, "
+		"runs the command,\n"
+		"unmounts.  SIGINT, SIGTERM, SIGHUP and SIGQUIT go to the "
+		"command; the mount\n"
+		"is removed then as well.\n"
+		"\n"
+		"Exit status: the command's, 128+N if signal N ended it; 125 "
+		"if the mount\n"
+		"failed, 126 if the command can't be run, 127 if there is "
+		"none.\n",
+};
