@@ -280,7 +280,7 @@ int enter(const struct filesystem *fs, const struct node_ref *parent,
 {
 	_cleanup_fd_ int owned = fd;
 	struct statx stx;
-	struct view view;
+	struct view view = { 0 };
 	int r;
 
 	*entry = (struct fuse_entry_param){ .ino = 0 };
@@ -298,7 +298,7 @@ int enter_child(const struct filesystem *fs, const struct caller *caller,
 		const char *name, struct fuse_entry_param *entry)
 {
 	struct statx stx;
-	struct view view;
+	struct view view = { 0 };
 	int r = stat_child(fs, caller, parent, name, &stx);
 
 	*entry = (struct fuse_entry_param){ .ino = 0 };

@@ -61,8 +61,8 @@ static int making_begin(struct making *making, fuse_req_t req,
 			fuse_ino_t parent, const char *name, mode_t mode)
 {
 	struct filesystem *fs = filesystem_of(req);
-	struct view dir;
-	bool may_inherit;
+	struct view dir = { 0 };
+	bool may_inherit = false;
 	int r;
 
 	*making = (struct making){ .fs = fs, .dir = NODE_REF_NONE };
@@ -173,6 +173,15 @@ void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
 	}
 }
 
+static int do_mkdir(struct making *making)
+{
+	int fd = create_directory(&making->creation);
+
+	if (making_widen(making, fd))
+		fd = create_directory(&making->creation);
+	return fd;
+}
+
 void op_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode)
 {
 	_cleanup_making_ struct making making;
@@ -181,15 +190,13 @@ void op_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode)
 			     S_IFDIR | (mode & MODE_BITS));
 
 	if (r == 0)
-		r = create_directory(&making.creation);
-	if (making_widen(&making, r))
-		r = create_directory(&making.creation);
+		r = do_mkdir(&making);
 	if (r >= 0)
 		r = making_enter(&making, r, &entry);
 	reply_entered(req, r, &entry);
 }
 
-static int do_mknod(struct making *making, dev_t rdev)
+static int mknod_once(struct making *making, dev_t rdev)
 {
 	struct statx stx;
 	struct view view;
@@ -207,6 +214,15 @@ static int do_mknod(struct making *making, dev_t rdev)
 	return fd;
 }
 
+static int do_mknod(struct making *making, dev_t rdev)
+{
+	int fd = mknod_once(making, rdev);
+
+	if (making_widen(making, fd))
+		fd = mknod_once(making, rdev);
+	return fd;
+}
+
 void op_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
 	      dev_t rdev)
 {
@@ -216,11 +232,18 @@ void op_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
 
 	if (r == 0)
 		r = do_mknod(&making, rdev);
-	if (making_widen(&making, r))
-		r = do_mknod(&making, rdev);
 	if (r >= 0)
 		r = making_enter(&making, r, &entry);
 	reply_entered(req, r, &entry);
+}
+
+static int do_symlink(struct making *making, const char *target)
+{
+	int fd = create_symlink(&making->creation, target);
+
+	if (making_widen(making, fd))
+		fd = create_symlink(&making->creation, target);
+	return fd;
 }
 
 void op_symlink(fuse_req_t req, const char *target, fuse_ino_t parent,
@@ -231,9 +254,7 @@ void op_symlink(fuse_req_t req, const char *target, fuse_ino_t parent,
 	int r = making_begin(&making, req, parent, name, S_IFLNK | 0777);
 
 	if (r == 0)
-		r = create_symlink(&making.creation, target);
-	if (making_widen(&making, r))
-		r = create_symlink(&making.creation, target);
+		r = do_symlink(&making, target);
 	if (r >= 0)
 		r = making_enter(&making, r, &entry);
 	reply_entered(req, r, &entry);

@@ -70,7 +70,7 @@ static int do_open(struct filesystem *fs, fuse_req_t req, fuse_ino_t ino,
 	_cleanup_node_ struct node_ref node = NODE_REF_NONE;
 	_cleanup_fd_ int fd = -1;
 	struct caller caller;
-	struct statx stx;
+	struct statx stx = { 0 };
 	int r;
 
 	r = caller_of(fs, req, &caller);

@@ -203,8 +203,9 @@ static int do_link(struct filesystem *fs, fuse_req_t req, fuse_ino_t ino,
 		r = judge_link(fs, &node);
 	if (r == 0)
 		r = judge_create(fs, &dir, "link");
-	if (r == 0)
-		r = backing_link(node.fd, dir.fd, newname);
+	if (r < 0)
+		return r;
+	r = backing_link(node.fd, dir.fd, newname);
 	if (r == -EACCES &&
 	    widen(fs, &caller, &dir, ACCESS_WRITE | ACCESS_EXEC) == 0)
 		r = backing_link(node.fd, dir.fd, newname);

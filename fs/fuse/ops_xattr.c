@@ -163,7 +163,7 @@ static int set_acl(struct target *target, enum name_kind kind,
 		   const struct acl *acl)
 {
 	struct filesystem *fs = target->fs;
-	struct view view;
+	struct view view = { 0 };
 	bool drop_setgid = false;
 	int r = judge_owner(fs, &target->node, "setfacl");
 

@@ -28,7 +28,7 @@ static const cap_value_t for_owners[] = {
 	CAP_SETUID,
 };
 
-#define COUNT(array) ((int)(sizeof(array) / sizeof(array[0])))
+#define COUNT(array) ((int)(sizeof(array) / sizeof((array)[0])))
 
 /* trusted.* is asked for in the initial user namespace alone. */
 static bool in_initial_namespace(void)

@@ -117,7 +117,7 @@ static const int hostile[] = { CALL(execve),
 			       CALL(accept4),
 			       CALL(bind) };
 
-#define COUNT(array) (sizeof(array) / sizeof(array[0]))
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 /* clone(2) has the flags first but on s390. */
 #if defined(__s390__)

@@ -108,7 +108,7 @@ static int open_filesystem(const struct options *options,
 	_cleanup_fd_ int source =
 		open(options->source, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	_cleanup_fd_ int again = fcntl(source, F_DUPFD_CLOEXEC, 0);
-	struct records_db *db;
+	struct records_db *db = NULL;
 	int r;
 
 	if (again < 0) {
@@ -255,7 +255,7 @@ int session_run(const struct options *options, const struct view_policy *policy,
 			return run_as_failed(options, r, error);
 	}
 	r = open_filesystem(options, policy, &fs, &source, error);
-	if (r < 0)
+	if (r < 0 || fs == NULL)
 		return r;
 	if (options->run_as != NULL && geteuid() != getuid()) {
 		r = run_as_pause();

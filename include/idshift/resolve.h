@@ -26,7 +26,8 @@
 /*
  * Pure but for the names.  In a child namespace a disk id is one of that
  * namespace, and a name of the host stands for the number that it has there;
- * a group that has none is refused.  -EINVAL or -ENOMEM with a reason; *ret is untouched then.
+ * a group that has none is refused.  -EINVAL or -ENOMEM with a reason; *ret is
+ * untouched then.
  */
 int resolve_policy(const struct options *options,
 		   const struct situation *situation,

@@ -149,7 +149,8 @@ static const struct refusal refusals[] = {
 	/* Not escaped: two items, and the second is none of ours. */
 	{ { "-o", "userns=keep-id:uid=1,gid=1", "a", "b", NULL },
 	  2,
-	  "option 'gid': unknown" SEE },
+	  "option 'gid': unknown; if it is part of userns=, write its comma "
+	  "as '\\,' or use --userns=VALUE" },
 	{ { "-o", "userns=pid:0", "a", "b", NULL },
 	  3,
 	  "userns 'pid:0': pid must be 1..2147483647" },
