@@ -23,6 +23,8 @@ private_machine() {
 	mkdir -p "$machine/sys/etc" "$machine/sys/bin"
 	cp -a /etc/. "$machine/sys/etc/"
 	mount --bind "$machine/sys/etc" /etc || return
+	# fusermount3 -u reads it; a bare debootstrap has none.
+	[[ -e /etc/mtab ]] || ln -s ../proc/self/mounts /etc/mtab
 	# The real users of our numbers would show by other names.
 	for file in passwd group; do
 		awk -F: '$3 < 1000 || $3 > 60000' "/etc/$file" >"$machine/sys/new"

@@ -81,13 +81,13 @@ void drop_privileges(struct filesystem *fs, fuse_req_t req, uint64_t ino);
 
 /*
  * An object found as `name` in a directory: a node, one lookup added, and the
- * reply.  entry->ino 0 on failure.  By name alone (dir: the directory's state;
- * the mount itself, met in the source, is -ELOOP); by a fresh path fd
+ * reply.  entry->ino 0 on failure.  By name alone (the mount itself, met in
+ * the source, is -ELOOP); by a fresh path fd
  * (ownership taken); or with all known of it already.
  */
 int enter_child(const struct filesystem *fs, const struct caller *caller,
-		const struct node_ref *parent, const struct statx *dir,
-		const char *name, struct fuse_entry_param *entry);
+		const struct node_ref *parent, const char *name,
+		struct fuse_entry_param *entry);
 int enter_known(const struct filesystem *fs, const struct node_ref *parent,
 		const char *name, int fd, const struct statx *stx,
 		const struct view *view, struct fuse_entry_param *entry);
@@ -96,6 +96,14 @@ int enter(const struct filesystem *fs, const struct node_ref *parent,
 /* Replies; takes the lookup back when nobody received it. */
 void reply_entered(fuse_req_t req, int r, const struct fuse_entry_param *entry);
 
+/*
+ * May what the kernel has cached of a file or directory stay?  Its pages are
+ * of the object as of some mtime: they can be trusted once that was seen to be
+ * past when they were last dropped, or a second change in the same tick of the
+ * clock would go unseen.
+ */
+bool pages_are_current(const struct filesystem *fs, const struct node_ref *node,
+		       const struct statx *stx);
 /* open(2) of a node, with widening. */
 int open_node(const struct filesystem *fs, const struct caller *caller,
 	      const struct node_ref *node, int flags);

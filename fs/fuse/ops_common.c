@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/sysmacros.h>
+#include <time.h>
 
 #include "idshift/backing.h"
 #include "idshift/cleanup.h"
@@ -294,8 +295,8 @@ int enter(const struct filesystem *fs, const struct node_ref *parent,
 }
 
 int enter_child(const struct filesystem *fs, const struct caller *caller,
-		const struct node_ref *parent, const struct statx *dir,
-		const char *name, struct fuse_entry_param *entry)
+		const struct node_ref *parent, const char *name,
+		struct fuse_entry_param *entry)
 {
 	struct statx stx;
 	struct view view = { 0 };
@@ -305,8 +306,8 @@ int enter_child(const struct filesystem *fs, const struct caller *caller,
 	if (r < 0)
 		return r;
 	if (!fs->remote_source) {
-		r = records_view_child(&fs->records, parent->fd, dir, name,
-				       &stx, &view);
+		r = records_view_child(&fs->records, parent->fd, parent->dev,
+				       name, &stx, &view);
 		if (r == 0)
 			return enter_known(fs, parent, name, -1, &stx, &view,
 					   entry);
@@ -315,6 +316,22 @@ int enter_child(const struct filesystem *fs, const struct caller *caller,
 	}
 	r = backing_open_child(parent->fd, name);
 	return r < 0 ? r : enter(fs, parent, name, r, entry);
+}
+
+bool pages_are_current(const struct filesystem *fs, const struct node_ref *node,
+		       const struct statx *stx)
+{
+	const int64_t tick_ns = 20000000;
+	struct timespec now;
+	int64_t mtime = stx->stx_mtime.tv_sec * INT64_C(1000000000) +
+			stx->stx_mtime.tv_nsec;
+
+	if (!fs->config.keep_cache || fs->remote_source)
+		return false;
+	(void)clock_gettime(CLOCK_REALTIME_COARSE, &now);
+	if (now.tv_sec * INT64_C(1000000000) + now.tv_nsec - mtime < tick_ns)
+		mtime = INT64_MIN; /* too young to tell */
+	return node_pages_as_of(node, mtime) && mtime != INT64_MIN;
 }
 
 void reply_entered(fuse_req_t req, int r, const struct fuse_entry_param *entry)

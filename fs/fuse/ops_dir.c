@@ -12,10 +12,11 @@
 #include "judge.h"
 
 static int do_opendir(struct filesystem *fs, fuse_req_t req, fuse_ino_t ino,
-		      uint64_t *handle)
+		      struct fuse_file_info *fi)
 {
 	_cleanup_node_ struct node_ref node = NODE_REF_NONE;
 	_cleanup_fd_ int fd = -1;
+	struct statx stx = { 0 };
 	struct dir_stream *dir;
 	struct caller caller;
 	int r;
@@ -25,6 +26,8 @@ static int do_opendir(struct filesystem *fs, fuse_req_t req, fuse_ino_t ino,
 		r = node_acquire(fs->nodes, ino, &node);
 	if (r == 0)
 		r = judge_access(fs, &node, ACCESS_READ, "list");
+	if (r == 0)
+		r = backing_stat(node.fd, &stx);
 	if (r < 0)
 		return r;
 	fd = open_node(fs, &caller, &node, O_RDONLY | O_DIRECTORY);
@@ -34,16 +37,21 @@ static int do_opendir(struct filesystem *fs, fuse_req_t req, fuse_ino_t ino,
 	if (r < 0)
 		return r;
 	(void)take_fd(&fd);
-	r = handle_add_dir(fs->handles, dir, handle);
-	if (r < 0)
+	r = handle_add_dir(fs->handles, dir, &fi->fh);
+	if (r < 0) {
 		(void)dir_stream_free(dir);
-	return r;
+		return r;
+	}
+	/* The kernel keeps the listing, and drops it when mtime moves. */
+	fi->cache_readdir = fs->config.keep_cache;
+	fi->keep_cache = pages_are_current(fs, &node, &stx);
+	return 0;
 }
 
 void op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	struct filesystem *fs = filesystem_of(req);
-	int r = do_opendir(fs, req, ino, &fi->fh);
+	int r = do_opendir(fs, req, ino, fi);
 
 	if (r < 0)
 		reply_result(req, r);
@@ -56,7 +64,6 @@ struct listing {
 	fuse_req_t req;
 	struct filesystem *fs;
 	const struct node_ref *dir;
-	struct statx dir_stx;
 	struct caller caller;
 	bool plus;
 	char *buffer;
@@ -92,8 +99,8 @@ static size_t add_plus(struct listing *list, const struct dir_item *item)
 
 	/* "." and ".." are not looked up: node id 0. */
 	if (!is_dot(item->name)) {
-		if (enter_child(list->fs, &list->caller, list->dir,
-				&list->dir_stx, item->name, &entry) < 0)
+		if (enter_child(list->fs, &list->caller, list->dir, item->name,
+				&entry) < 0)
 			entry = (struct fuse_entry_param){
 				.attr = { .st_ino = item->ino,
 					  .st_mode = item->type },
@@ -155,8 +162,6 @@ static void readdir_common(fuse_req_t req, fuse_ino_t ino, size_t size,
 		r = node_acquire(fs->nodes, ino, &node);
 	if (r == 0)
 		r = caller_of(fs, req, &list.caller);
-	if (r == 0 && plus)
-		r = backing_stat(node.fd, &list.dir_stx);
 	if (r == 0) {
 		dir_stream_lock(dir);
 		r = fill_listing(&list, dir, (uint64_t)off);

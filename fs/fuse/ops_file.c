@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/uio.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "idshift/backing.h"
@@ -22,29 +21,6 @@ static int source_flags(int flags)
 {
 	return flags &
 	       ~(O_APPEND | O_DIRECT | O_TRUNC | O_NOFOLLOW | O_CREAT | O_EXCL);
-}
-
-/*
- * May what the kernel has cached of the file stay?  Its pages are of the file
- * as of some mtime: they can be trusted once that was seen to be past when
- * they were last dropped, or a second write in the same tick of the clock
- * would go unseen.
- */
-static bool pages_are_current(const struct filesystem *fs,
-			      const struct node_ref *node,
-			      const struct statx *stx)
-{
-	const int64_t tick_ns = 20000000;
-	struct timespec now;
-	int64_t mtime = stx->stx_mtime.tv_sec * INT64_C(1000000000) +
-			stx->stx_mtime.tv_nsec;
-
-	if (!fs->config.keep_cache || fs->remote_source)
-		return false;
-	(void)clock_gettime(CLOCK_REALTIME_COARSE, &now);
-	if (now.tv_sec * INT64_C(1000000000) + now.tv_nsec - mtime < tick_ns)
-		mtime = INT64_MIN; /* too young to tell */
-	return node_pages_as_of(node, mtime) && mtime != INT64_MIN;
 }
 
 /* Of execve(2), in the kernel's own flag (__FMODE_EXEC). */

@@ -16,16 +16,13 @@ static int do_lookup(struct filesystem *fs, fuse_req_t req, fuse_ino_t parent,
 {
 	_cleanup_node_ struct node_ref dir = NODE_REF_NONE;
 	struct caller caller;
-	struct statx stx;
 	int r;
 
 	r = caller_of(fs, req, &caller);
 	if (r == 0)
 		r = node_acquire(fs->nodes, parent, &dir);
 	if (r == 0)
-		r = backing_stat(dir.fd, &stx);
-	if (r == 0)
-		r = enter_child(fs, &caller, &dir, &stx, name, entry);
+		r = enter_child(fs, &caller, &dir, name, entry);
 	return r;
 }
 
@@ -189,7 +186,6 @@ static int do_link(struct filesystem *fs, fuse_req_t req, fuse_ino_t ino,
 	_cleanup_node_ struct node_ref node = NODE_REF_NONE;
 	_cleanup_node_ struct node_ref dir = NODE_REF_NONE;
 	struct caller caller;
-	struct statx stx;
 	int r;
 
 	if (!backing_name_ok(newname))
@@ -210,9 +206,7 @@ static int do_link(struct filesystem *fs, fuse_req_t req, fuse_ino_t ino,
 	    widen(fs, &caller, &dir, ACCESS_WRITE | ACCESS_EXEC) == 0)
 		r = backing_link(node.fd, dir.fd, newname);
 	if (r == 0)
-		r = backing_stat(dir.fd, &stx);
-	if (r == 0)
-		r = enter_child(fs, &caller, &dir, &stx, newname, entry);
+		r = enter_child(fs, &caller, &dir, newname, entry);
 	return r;
 }
 

@@ -175,6 +175,7 @@ static int acquire_index(struct node_table *table, uint32_t index,
 			.table = table,
 			.index = index,
 			.id = node_id(table, index),
+			.dev = table->nodes[index].identity.dev,
 			.fd = table->nodes[index].fd,
 		};
 	} else {
@@ -202,6 +203,7 @@ int node_acquire(struct node_table *table, uint64_t id, struct node_ref *ret)
 			.table = table,
 			.index = index,
 			.id = id,
+			.dev = table->nodes[index].identity.dev,
 			.fd = table->nodes[index].fd,
 		};
 	(void)pthread_mutex_unlock(&table->lock);
@@ -252,6 +254,7 @@ int node_found(struct node_table *table, const struct node_ref *parent,
 			.table = table,
 			.index = index,
 			.id = node_id(table, index),
+			.dev = table->nodes[index].identity.dev,
 			.fd = table->nodes[index].fd,
 		};
 	}

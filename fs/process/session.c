@@ -181,7 +181,6 @@ static int serve(struct fuse_session *session, const struct options *options,
 	return r;
 }
 
-/* From a mounted session to an unmounted one. */
 static int run_as_failed(const struct options *options, int r,
 			 struct error *error)
 {
@@ -189,6 +188,7 @@ static int run_as_failed(const struct options *options, int r,
 			 options->run_as, strerror(-r));
 }
 
+/* From a mounted session to an unmounted one. */
 static int run_mounted(struct fuse_session *session, struct filesystem *fs,
 		       int source_fd, const struct options *options,
 		       const struct session_events *events, struct error *error)

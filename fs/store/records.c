@@ -132,7 +132,7 @@ static bool same_state(const struct statx *a, const struct statx *b)
 }
 
 int records_view_child(const struct records *records, int dir_fd,
-		       const struct statx *dir, const char *name,
+		       uint64_t dir_dev, const char *name,
 		       const struct statx *stx, struct view *ret)
 {
 	struct disk_owner disk = backing_owner(stx);
@@ -146,7 +146,7 @@ int records_view_child(const struct records *records, int dir_fd,
 	    !view_is_ours(records->policy, &disk))
 		return 0;
 	/* The database's key begins with the file system. */
-	if (backing_dev(dir) != backing_dev(stx))
+	if (dir_dev != backing_dev(stx))
 		return -EAGAIN;
 	len = side_read_child(records->db, dir_fd, name, stx,
 			      SIDE_OVERRIDE_STAT, text, sizeof(text));

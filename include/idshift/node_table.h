@@ -33,6 +33,7 @@ struct node_ref {
 	struct node_table *table;
 	uint32_t index;
 	uint64_t id;
+	uint64_t dev; /* backing_dev() of the object */
 	int fd;
 };
 #define NODE_REF_NONE ((struct node_ref){ .table = NULL, .fd = -1 })
