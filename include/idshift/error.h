@@ -6,7 +6,7 @@
 #ifndef IDSHIFT_ERROR_H
 #define IDSHIFT_ERROR_H
 
-/* Stable and documented in idshift-mount(1). */
+/* Stable and documented in idshift-mount(8). */
 enum exit_status {
 	EXIT_STATUS_OTHER = 1,
 	EXIT_STATUS_USAGE = 2,
