@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/vfs.h>
 
@@ -34,6 +35,17 @@ static int append_filesystem(int path_fd, struct backing_key *key)
 	return 0;
 }
 
+/*
+ * name_to_handle_at(2): the file system has no handles, or a filter doesn't
+ * let us ask.  Any other error may pass, and two keys of one object would be
+ * two objects.
+ */
+static bool has_no_handles(int error)
+{
+	return error == EOPNOTSUPP || error == EOVERFLOW || error == ENOSYS ||
+	       error == EPERM;
+}
+
 static int make_key(int fd, const char *name, const struct statx *stx,
 		    struct backing_key *ret)
 {
@@ -54,6 +66,8 @@ static int make_key(int fd, const char *name, const struct statx *stx,
 		append(&key, &u.handle.handle_type,
 		       sizeof(u.handle.handle_type));
 		append(&key, u.handle.f_handle, u.handle.handle_bytes);
+	} else if (!has_no_handles(errno)) {
+		return -errno;
 	} else if ((stx->stx_mask & STATX_BTIME) != 0) {
 		append_kind(&key, PART_BIRTH);
 		append(&key, &stx->stx_ino, sizeof(stx->stx_ino));

@@ -208,29 +208,36 @@ int create_file(const struct creation *c, struct statx *ret_stx,
 	return fd;
 }
 
-/* The new object's path fd, its record and mode made; or no object. */
-static int adopt(struct making *m)
+/* The new object, if it is still what was made. */
+static int open_made(const struct creation *c)
 {
-	const struct creation *c = m->creation;
-	int remove_flags = S_ISDIR(c->want.mode) ? AT_REMOVEDIR : 0;
 	struct statx stx;
 	_cleanup_fd_ int fd = backing_open_child(c->dir_fd, c->name);
 	int r;
 
 	if (fd < 0)
 		return fd;
-	/* A hostile colleague may have put something else there. */
 	r = backing_stat(fd, &stx);
 	if (r < 0)
 		return r;
+	/* A hostile colleague may have put something else there. */
 	if ((stx.stx_mode & S_IFMT) != (c->want.mode & S_IFMT))
 		return -ESTALE;
-	r = finish(m, fd);
-	if (r < 0) {
-		(void)unlinkat(c->dir_fd, c->name, remove_flags);
-		return r;
-	}
 	return take_fd(&fd);
+}
+
+/* The new object's path fd, its record and mode made; or no object. */
+static int adopt(struct making *m)
+{
+	const struct creation *c = m->creation;
+	int remove_flags = S_ISDIR(c->want.mode) ? AT_REMOVEDIR : 0;
+	_cleanup_fd_ int fd = open_made(c);
+	int r = fd < 0 ? fd : finish(m, fd);
+
+	/* Without its record it would be somebody else's. */
+	if (r < 0 && r != -ESTALE)
+		(void)unlinkat(c->dir_fd, c->name, remove_flags);
+	return r < 0 ? r : take_fd(&fd);
 }
 
 int create_directory(const struct creation *c)

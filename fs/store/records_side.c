@@ -35,15 +35,16 @@ bool side_is_hidden(const char *name)
 		       strlen(IDSHIFT_XATTR_PREFIX)) == 0;
 }
 
-/* keyed: 0 or the error of making the key: then none can have been kept. */
+/* keyed: 0 or the error of making the key. */
 static ssize_t db_read(struct records_db *db, int keyed,
 		       const struct backing_key *key, enum side side,
 		       void *value, size_t size)
 {
 	ssize_t len;
 
+	/* Without a key none can have been kept. */
 	if (keyed < 0)
-		return 0;
+		return keyed == -EOPNOTSUPP ? 0 : keyed;
 	len = records_db_get(db, sides[side].kind, key, value, size);
 	return len == -ENOENT ? 0 : len;
 }
@@ -116,7 +117,7 @@ static int db_write(struct records_db *db, int path_fd, const struct statx *stx,
 	int r = backing_key(path_fd, stx, &key);
 
 	if (r < 0)
-		return size == 0 ? 0 : r;
+		return size == 0 && r == -EOPNOTSUPP ? 0 : r;
 	if (size == 0)
 		return records_db_remove(db, sides[side].kind, &key);
 	return records_db_set(db, sides[side].kind, &key, value, size);
