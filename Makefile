@@ -2,6 +2,8 @@
 #
 #   make                  the programs, in build/
 #   make check            install what the tests need, build, run all tests
+#   make check-long       whole programs in the mount, minutes each
+#   make oracle           OPS= SEED=: random calls, compared with the kernel's
 #   make demo             see it work: SRC=DIR MNT=DIR to try a tree of yours
 #   make lint             format, static analysis, layers, banned calls
 #   make bench            against the raw directory and other file systems:
@@ -95,7 +97,7 @@ ERROR := $(if $(WERROR),-Werror)
 Q := $(if $(V),,@)
 say = $(if $(V),,@printf '  %-5s %s\n' $1 $@)
 
-.PHONY: all tests check demo deps install lint clean FORCE \
+.PHONY: all tests check check-long oracle demo deps install lint clean FORCE \
 	bench bench-json bench-scale bench-compare \
 	lint-format lint-banned lint-layers lint-cppcheck lint-tidy
 .DELETE_ON_ERROR:
@@ -182,6 +184,25 @@ bench bench-json bench-scale bench-compare:
 	@.ci/deps build bench >&2
 	@+$(MAKE) --no-print-directory all $(BENCH) >&2
 	@IDSHIFT_BUILD='$(B)' tests/bench/$(BENCH_RUN)
+
+# Whole programs, minutes each; they need Debian's mirror.
+check-long:
+	@.ci/deps build test long
+	@+$(MAKE) --no-print-directory all tests
+	@tests/run --build '$(B)' --dir tests/long $(T)
+
+OPS ?= 100000
+SEED ?= $(shell od -An -N4 -tu4 /dev/urandom)
+# Expanded once: all four runs have the same seed.
+oracle: SEED := $(strip $(SEED))
+oracle:
+	@.ci/deps build test
+	@+$(MAKE) --no-print-directory all $(ORACLE)
+	@for how in host userns; do for acl in acl noacl; do \
+		echo "oracle: OPS=$(OPS) SEED=$(SEED) $$how $$acl"; \
+		IDSHIFT_BUILD='$(abspath $(B))' tests/oracle/run.sh \
+			'$(OPS)' '$(SEED)' $$how $$acl || exit; \
+	done; done
 
 demo:
 	@.ci/deps build demo

@@ -96,6 +96,8 @@ int enter(const struct filesystem *fs, const struct node_ref *parent,
 /* Replies; takes the lookup back when nobody received it. */
 void reply_entered(fuse_req_t req, int r, const struct fuse_entry_param *entry);
 
+/* Modified so lately that a second change might bear the same time. */
+bool is_young(const struct statx *stx);
 /*
  * May what the kernel has cached of a file or directory stay?  Its pages are
  * of the object as of some mtime: they can be trusted once that was seen to be
@@ -104,6 +106,12 @@ void reply_entered(fuse_req_t req, int r, const struct fuse_entry_param *entry);
  */
 bool pages_are_current(const struct filesystem *fs, const struct node_ref *node,
 		       const struct statx *stx);
+/*
+ * Did the host change the object since the kernel was last told of it?  Then
+ * the kernel forgets its attributes and, with `pages`, what it read.
+ */
+void refresh(const struct filesystem *fs, const struct node_ref *node,
+	     const struct statx *stx, bool pages);
 /* open(2) of a node, with widening. */
 int open_node(const struct filesystem *fs, const struct caller *caller,
 	      const struct node_ref *node, int flags);

@@ -31,8 +31,10 @@ static int do_getattr(struct filesystem *fs, fuse_req_t req, fuse_ino_t ino,
 		r = node_acquire(fs->nodes, ino, &node);
 	if (r == 0)
 		r = node_view(fs, &node, &stx, &view);
-	if (r == 0)
+	if (r == 0) {
+		node_tell(&node, &stx);
 		fill_attr(fs, &stx, &view, ret);
+	}
 	return r;
 }
 
@@ -242,8 +244,10 @@ static int do_setattr(struct filesystem *fs, fuse_req_t req, fuse_ino_t ino,
 	(void)pthread_mutex_lock(node_change_lock(&node));
 	r = change_attributes(&change);
 	(void)pthread_mutex_unlock(node_change_lock(&node));
-	if (r == 0)
+	if (r == 0) {
+		node_tell(&node, &change.stx);
 		fill_attr(fs, &change.stx, &change.view, ret);
+	}
 	return r;
 }
 

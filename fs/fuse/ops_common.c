@@ -257,6 +257,7 @@ static void fill_entry(const struct filesystem *fs, const struct statx *stx,
 {
 	if (is_privileged(view->mode))
 		node_set_privileged(node, true);
+	node_tell(node, stx);
 	entry->ino = node->id;
 	entry->attr_timeout = fs->config.attr_timeout;
 	entry->entry_timeout = fs->config.entry_timeout;
@@ -318,20 +319,42 @@ int enter_child(const struct filesystem *fs, const struct caller *caller,
 	return r < 0 ? r : enter(fs, parent, name, r, entry);
 }
 
+/* The kernel's clock for times of files may tick as slowly as this. */
+#define TICK_NS INT64_C(20000000)
+#define SECOND_NS INT64_C(1000000000)
+
+static int64_t mtime_of(const struct statx *stx)
+{
+	return stx->stx_mtime.tv_sec * SECOND_NS + stx->stx_mtime.tv_nsec;
+}
+
+bool is_young(const struct statx *stx)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_REALTIME_COARSE, &now);
+	return now.tv_sec * SECOND_NS + now.tv_nsec - mtime_of(stx) < TICK_NS;
+}
+
 bool pages_are_current(const struct filesystem *fs, const struct node_ref *node,
 		       const struct statx *stx)
 {
-	const int64_t tick_ns = 20000000;
-	struct timespec now;
-	int64_t mtime = stx->stx_mtime.tv_sec * INT64_C(1000000000) +
-			stx->stx_mtime.tv_nsec;
-
 	if (!fs->config.keep_cache || fs->remote_source)
 		return false;
-	(void)clock_gettime(CLOCK_REALTIME_COARSE, &now);
-	if (now.tv_sec * INT64_C(1000000000) + now.tv_nsec - mtime < tick_ns)
-		mtime = INT64_MIN; /* too young to tell */
-	return node_pages_as_of(node, mtime) && mtime != INT64_MIN;
+	if (is_young(stx)) {
+		(void)node_pages_as_of(node, INT64_MIN);
+		return false;
+	}
+	return node_pages_as_of(node, mtime_of(stx));
+}
+
+void refresh(const struct filesystem *fs, const struct node_ref *node,
+	     const struct statx *stx, bool pages)
+{
+	if (node_is_told(node, stx) || fs->session == NULL)
+		return;
+	(void)fuse_lowlevel_notify_inval_inode(fs->session, node->id,
+					       pages ? 0 : -1, 0);
 }
 
 void reply_entered(fuse_req_t req, int r, const struct fuse_entry_param *entry)

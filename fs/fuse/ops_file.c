@@ -74,6 +74,8 @@ static int do_open(struct filesystem *fs, fuse_req_t req, fuse_ino_t ino,
 	(void)take_fd(&fd);
 	if ((fi->flags & O_ACCMODE) != O_RDONLY)
 		node_count_writer(fs->nodes, ino, 1);
+	/* What was written before the open is read after it. */
+	refresh(fs, &node, &stx, false);
 	fi->keep_cache = pages_are_current(fs, &node, &stx);
 	return 0;
 }

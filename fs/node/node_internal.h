@@ -24,6 +24,14 @@ struct node_identity {
 	uint32_t type; /* S_IFMT */
 };
 
+/* What the kernel knows of an object's content. */
+struct node_content {
+	bool known;
+	uint64_t size;
+	struct statx_timestamp mtime;
+	struct statx_timestamp ctime;
+};
+
 /* The object was found under this name; pins the parent. */
 struct node_name {
 	struct node_name *hash_next;
@@ -36,7 +44,8 @@ struct node_name {
 struct node {
 	struct node_identity identity;
 	uint64_t lookups;
-	int64_t pages_mtime;	 /* see node_pages_as_of() */
+	int64_t pages_mtime; /* see node_pages_as_of() */
+	struct node_content told;
 	struct node_name *names; /* the latest first */
 	uint32_t generation;
 	uint32_t hash_next;

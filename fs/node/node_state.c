@@ -83,6 +83,40 @@ bool node_pages_as_of(const struct node_ref *ref, int64_t mtime)
 	return already;
 }
 
+void node_tell(const struct node_ref *ref, const struct statx *stx)
+{
+	struct node_content told = { .known = false };
+
+	if (stx != NULL)
+		told = (struct node_content){
+			.known = true,
+			.size = stx->stx_size,
+			.mtime = stx->stx_mtime,
+			.ctime = stx->stx_ctime,
+		};
+	(void)pthread_mutex_lock(&ref->table->lock);
+	ref->table->nodes[ref->index].told = told;
+	(void)pthread_mutex_unlock(&ref->table->lock);
+}
+
+static bool same_time(const struct statx_timestamp *a,
+		      const struct statx_timestamp *b)
+{
+	return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
+}
+
+bool node_is_told(const struct node_ref *ref, const struct statx *stx)
+{
+	struct node_content told;
+
+	(void)pthread_mutex_lock(&ref->table->lock);
+	told = ref->table->nodes[ref->index].told;
+	(void)pthread_mutex_unlock(&ref->table->lock);
+	return told.known && told.size == stx->stx_size &&
+	       same_time(&told.mtime, &stx->stx_mtime) &&
+	       same_time(&told.ctime, &stx->stx_ctime);
+}
+
 void node_count_writer(struct node_table *table, uint64_t id, int change)
 {
 	uint32_t index;

@@ -13,6 +13,8 @@
 #include <stdlib.h>
 #include <time.h>
 
+/* The second one runs only while the first waits. */
+#define MIN_THREADS 2
 /* How often the watchdog looks while there are requests. */
 #define TICK_NS 300000L
 /* Ticks without a request after which it sleeps until the next. */
@@ -258,6 +260,9 @@ int loop_run(struct fuse_session *session, unsigned int max_threads)
 	pthread_t dog;
 	int r;
 
+	/* A notification may wait for pages that another request has locked. */
+	if (max_threads < MIN_THREADS)
+		loop.max_threads = max_threads = MIN_THREADS;
 	loop.workers = calloc(max_threads, sizeof(*loop.workers));
 	if (loop.workers == NULL)
 		return -ENOMEM;

@@ -253,8 +253,10 @@ static int finish(struct options *options, struct error *error)
 		options->attr_timeout = timeout;
 	if (options->entry_timeout < 0)
 		options->entry_timeout = timeout;
+	/* A name that the host has just made, such as a journal, is seen. */
 	if (options->negative_timeout < 0)
-		options->negative_timeout = timeout;
+		options->negative_timeout =
+			options->cache == CACHE_AUTO ? 0 : timeout;
 	if (options->debug)
 		options->foreground = true;
 	return 0;

@@ -174,18 +174,18 @@ static int add_conditional(scmp_filter_ctx filter)
 		/* pthread_kill(3), raise(3) */
 		{ CALL(tgkill),
 		  1,
-		  { SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid()) } },
+		  { SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid(), 0) } },
 		/* Own limits, read only. */
 		{ CALL(prlimit64),
 		  2,
-		  { SCMP_A0(SCMP_CMP_EQ, 0), SCMP_A2(SCMP_CMP_EQ, 0) } },
+		  { SCMP_A0(SCMP_CMP_EQ, 0, 0), SCMP_A2(SCMP_CMP_EQ, 0, 0) } },
 		/* /dev/fuse alone knows these. */
 		{ CALL(ioctl),
 		  1,
 		  { SCMP_A1(SCMP_CMP_MASKED_EQ, 0xff00,
 			    FUSE_DEV_IOC_MAGIC << 8) } },
 		/* To whom the socket was connected: syslog, sd_notify. */
-		{ CALL(sendto), 1, { SCMP_A4(SCMP_CMP_EQ, 0) } },
+		{ CALL(sendto), 1, { SCMP_A4(SCMP_CMP_EQ, 0, 0) } },
 		/* The C library before 2.31 sends by this one. */
 		{ CALL(send), 0, { { 0 } } },
 	};

@@ -342,21 +342,25 @@ static int set_access(const struct records *records, int path_fd,
 {
 	_cleanup_acl_ struct acl *disk = NULL;
 	struct disk_acl_change change = { .remove = true };
-	struct view want;
-	int r = records_view(records, path_fd, stx, &want);
+	bool says_mode = acl == NULL || acl_is_mode(acl);
+	struct view now, want;
+	int r = records_view(records, path_fd, stx, &now);
 
-	if (r == 0 && acl == NULL) {
-		r = has_access(records, path_fd, stx);
-		if (r == 0) /* whether ctime moves is the file system's */
-			return acl_write_disk(path_fd, ACL_XATTR_ACCESS, NULL);
-	}
 	if (r < 0)
 		return r;
+	want = now;
 	if (acl != NULL)
 		want.mode = (want.mode & ~(mode_t)0777) | acl_mode_bits(acl);
 	if (drop_setgid)
 		want.mode &= ~(mode_t)S_ISGID;
-	if (acl != NULL && !acl_is_mode(acl)) {
+	if (says_mode && want.mode == now.mode) {
+		r = has_access(records, path_fd, stx);
+		if (r == 0) /* whether ctime moves is the file system's */
+			return acl_write_disk(path_fd, ACL_XATTR_ACCESS, NULL);
+		if (r < 0)
+			return r;
+	}
+	if (!says_mode) {
 		if (owner_on_disk(records, stx, &want) &&
 		    translate(records, acl, user_to_disk, group_to_disk,
 			      &disk) == 0) {

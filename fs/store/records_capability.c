@@ -131,6 +131,8 @@ static int judge_flags(const struct records *records, int path_fd,
 static int write_value(const struct records *records, int path_fd,
 		       const struct statx *stx, const void *value, size_t size)
 {
+	struct vfs_ns_cap_data old;
+	ssize_t len;
 	int r;
 
 	if (records->policy->real_owners && size == 0)
@@ -138,8 +140,11 @@ static int write_value(const struct records *records, int path_fd,
 	if (records->policy->real_owners)
 		return backing_setxattr(path_fd, XATTR_NAME_CAPS, value, size,
 					0);
+	len = side_read(records->db, path_fd, stx, SIDE_CAPABILITY, &old,
+			sizeof(old));
+	if (len == (ssize_t)size && memcmp(&old, value, size) == 0)
+		return 0; /* as ext4, which leaves ctime alone then */
 	r = side_write(records->db, path_fd, stx, SIDE_CAPABILITY, value, size);
-
 	if (r == 0 && !side_in_xattr(stx))
 		r = backing_touch_ctime(path_fd, stx);
 	return r;

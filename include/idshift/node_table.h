@@ -111,6 +111,14 @@ bool node_was_replaced(const struct node_ref *ref);
  */
 bool node_pages_as_of(const struct node_ref *ref, int64_t mtime);
 
+/*
+ * What the kernel was last told of the object's content: size, mtime, ctime.
+ * stx NULL: nothing that can be trusted.
+ */
+void node_tell(const struct node_ref *ref, const struct statx *stx);
+/* Is that still so? */
+bool node_is_told(const struct node_ref *ref, const struct statx *stx);
+
 /* Count the handles that are open for writing: by +1 and -1. */
 void node_count_writer(struct node_table *table, uint64_t id, int change);
 bool node_has_writer(const struct node_ref *ref);
