@@ -95,8 +95,13 @@ int judge_access(const struct filesystem *fs, const struct node_ref *node,
 	return verdict(fs, r, op, node, NULL, rule);
 }
 
-int judge_owner(const struct filesystem *fs, const struct node_ref *node,
-		const char *op)
+/* A rule about one object. */
+typedef int judge_fn(const struct access_caller *caller,
+		     const struct access_object *object,
+		     enum access_rule *ret_rule);
+
+static int judge_by(const struct filesystem *fs, const struct node_ref *node,
+		    judge_fn *rule_of, const char *op)
 {
 	_cleanup_seen_ struct seen seen = { .acl = NULL };
 	enum access_rule rule = ACCESS_RULE_NOTHING;
@@ -107,24 +112,25 @@ int judge_owner(const struct filesystem *fs, const struct node_ref *node,
 	r = see_fd(fs, node->fd, &seen);
 	if (r < 0)
 		return r;
-	r = access_owner(fs->config.judge, &seen.object, &rule);
+	r = rule_of(fs->config.judge, &seen.object, &rule);
 	return verdict(fs, r, op, node, NULL, rule);
+}
+
+int judge_owner(const struct filesystem *fs, const struct node_ref *node,
+		const char *op)
+{
+	return judge_by(fs, node, access_owner, op);
 }
 
 int judge_create(const struct filesystem *fs, const struct node_ref *dir,
 		 const char *op)
 {
-	_cleanup_seen_ struct seen seen = { .acl = NULL };
-	enum access_rule rule = ACCESS_RULE_NOTHING;
-	int r;
+	return judge_by(fs, dir, access_create, op);
+}
 
-	if (!is_judged(fs))
-		return 0;
-	r = see_fd(fs, dir->fd, &seen);
-	if (r < 0)
-		return r;
-	r = access_create(fs->config.judge, &seen.object, &rule);
-	return verdict(fs, r, op, dir, NULL, rule);
+int judge_link(const struct filesystem *fs, const struct node_ref *node)
+{
+	return judge_by(fs, node, access_link, "link");
 }
 
 int judge_delete(const struct filesystem *fs, const struct node_ref *dir,
@@ -186,21 +192,6 @@ int judge_rename(const struct filesystem *fs, const struct node_ref *from,
 	at_target = decided == &new_dir.object || decided == &target.object;
 	return verdict(fs, r, "rename", at_target ? to : from,
 		       at_target ? new_name : name, rule);
-}
-
-int judge_link(const struct filesystem *fs, const struct node_ref *node)
-{
-	_cleanup_seen_ struct seen seen = { .acl = NULL };
-	enum access_rule rule = ACCESS_RULE_NOTHING;
-	int r;
-
-	if (!is_judged(fs))
-		return 0;
-	r = see_fd(fs, node->fd, &seen);
-	if (r < 0)
-		return r;
-	r = access_link(fs->config.judge, &seen.object, &rule);
-	return verdict(fs, r, "link", node, NULL, rule);
 }
 
 #define TIMES_NOW (FUSE_SET_ATTR_ATIME_NOW | FUSE_SET_ATTR_MTIME_NOW)

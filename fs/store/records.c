@@ -22,9 +22,8 @@ static void log_malformed(const struct statx *stx)
 		       (unsigned long long)stx->stx_ino);
 }
 
-/* A recorded ACL that makes no sense counts as none. */
-static int read_acl(const struct records *records, int path_fd,
-		    const struct statx *stx, struct acl **ret)
+int acl_read_side(const struct records *records, int path_fd,
+		  const struct statx *stx, enum side side, struct acl **ret)
 {
 	_cleanup_free_ char *blob = malloc(ACL_MAX_SIZE);
 	struct acl *acl = NULL;
@@ -33,8 +32,7 @@ static int read_acl(const struct records *records, int path_fd,
 	*ret = NULL;
 	if (blob == NULL)
 		return -ENOMEM;
-	len = side_read(records->db, path_fd, stx, SIDE_ACL_ACCESS, blob,
-			ACL_MAX_SIZE);
+	len = side_read(records->db, path_fd, stx, side, blob, ACL_MAX_SIZE);
 	if (len <= 0)
 		return len == -ERANGE ? 0 : (int)len;
 	if (acl_parse(blob, (size_t)len, &acl) < 0 || acl == NULL)
@@ -93,7 +91,7 @@ int recorded_read(const struct records *records, int path_fd,
 	if ((!with_acl && mode_counts(&ret->view, &record)) ||
 	    S_ISLNK(stx->stx_mode))
 		return 0;
-	r = read_acl(records, path_fd, stx, &ret->acl);
+	r = acl_read_side(records, path_fd, stx, SIDE_ACL_ACCESS, &ret->acl);
 	if (r == 0 && ret->acl != NULL) {
 		struct view with;
 

@@ -167,32 +167,15 @@ static int translate(const struct records *records, const struct acl *acl,
 static int recorded_default(const struct records *records, int path_fd,
 			    const struct statx *stx, struct acl **ret)
 {
-	_cleanup_free_ char *blob = NULL;
 	struct disk_owner disk = backing_owner(stx);
-	struct acl *acl = NULL;
-	ssize_t len;
+	int r;
 
 	*ret = NULL;
 	if (!S_ISDIR(stx->stx_mode) || records->policy->real_owners ||
 	    !view_is_ours(records->policy, &disk))
 		return 0;
-	blob = malloc(ACL_MAX_SIZE);
-	if (blob == NULL)
-		return -ENOMEM;
-	len = side_read(records->db, path_fd, stx, SIDE_ACL_DEFAULT, blob,
-			ACL_MAX_SIZE);
-	if (len == -EACCES || len == -ERANGE)
-		return 0;
-	if (len <= 0)
-		return (int)len;
-	if (acl_parse(blob, (size_t)len, &acl) < 0 || acl == NULL)
-		return 0;
-	if (acl_validate(acl) < 0) {
-		acl_free(acl);
-		return 0;
-	}
-	*ret = acl;
-	return 0;
+	r = acl_read_side(records, path_fd, stx, SIDE_ACL_DEFAULT, ret);
+	return r == -EACCES ? 0 : r;
 }
 
 static int access_recorded(const struct records *records, int path_fd,

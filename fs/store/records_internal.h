@@ -40,6 +40,12 @@ int records_change(const struct records *records, int path_fd,
 		   const struct statx *stx, const struct view *want,
 		   bool forget_acl, const struct disk_acl_change *disk_acl);
 
+/*
+ * A recorded ACL, container ids; *ret NULL for none.  One that makes no sense
+ * counts as none.  -EACCES when the disk's mode hides it.
+ */
+int acl_read_side(const struct records *records, int path_fd,
+		  const struct statx *stx, enum side side, struct acl **ret);
 /* Read a whole ACL attribute; *ret NULL for none, -errno. */
 int acl_read_disk(int path_fd, const char *name, struct acl **ret);
 int acl_write_disk(int path_fd, const char *name, const struct acl *acl);
