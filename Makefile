@@ -4,6 +4,7 @@
 #   make check            install what the tests need, build, run all tests
 #   make check-long       whole programs in the mount, minutes each
 #   make oracle           OPS= SEED=: random calls, compared with the kernel's
+#   make fuzz             FUZZ_SECONDS= F=TARGET: libFuzzer on each parser
 #   make demo             see it work: SRC=DIR MNT=DIR to try a tree of yours
 #   make lint             format, static analysis, layers, banned calls
 #   make bench            against the raw directory and other file systems:
@@ -81,14 +82,25 @@ INTEGRATION_SRC := $(sort $(wildcard tests/integration/*.c))
 INTEGRATION := $(INTEGRATION_SRC:tests/integration/%.c=$(B)/tests/%)
 ORACLE_SRC := $(sort $(wildcard tests/oracle/*.c))
 ORACLE := $(if $(ORACLE_SRC),$(B)/tests/oracle)
+# tests/fuzz: fuzz_X.c is a target, fuse_*.c are parts of fuzz_fuse; replay.c
+# is the main() of those that only run their corpus.
+FUZZ_SECONDS ?= 60
+FUZZ_SRC := $(sort $(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_TARGETS := $(FUZZ_SRC:tests/fuzz/fuzz_%.c=%)
+FUZZ := $(FUZZ_TARGETS:%=$(B)/tests/fuzz_%)
+fuzz_sources = tests/fuzz/fuzz_$1.c $(if $(filter fuse,$1),\
+	$(sort $(wildcard tests/fuzz/fuse_*.c)))
+# Libraries to be loaded into the daemon: tests/preload/X.c is tests/X.so.
+PRELOAD_SRC := $(sort $(wildcard tests/preload/*.c))
+PRELOAD := $(PRELOAD_SRC:tests/preload/%.c=$(B)/tests/%.so)
 BENCH_SRC := $(sort $(wildcard tests/bench/*.c))
 BENCH := $(if $(BENCH_SRC),$(B)/tests/bench)
-TESTS := $(UNIT) $(INTEGRATION) $(ORACLE) $(BENCH)
+TESTS := $(UNIT) $(INTEGRATION) $(ORACLE) $(BENCH) $(FUZZ) $(PRELOAD)
 
 objects = $(patsubst %.c,$(B)/%.o,$1)
 SOURCES := $(foreach l,$(LAYERS),$(call layer_sources,$l)) $(MOUNT_SRC) \
 	$(IDSHIFT_SRC) $(UNIT_SRC) $(UNIT_HELPERS) $(INTEGRATION_SRC) \
-	$(ORACLE_SRC) $(BENCH_SRC)
+	$(ORACLE_SRC) $(BENCH_SRC) $(wildcard tests/fuzz/*.c) $(PRELOAD_SRC)
 MANPAGES := $(wildcard tools/*.[18])
 
 # Not among the flags that a change of makes everything anew.
@@ -97,7 +109,7 @@ ERROR := $(if $(WERROR),-Werror)
 Q := $(if $(V),,@)
 say = $(if $(V),,@printf '  %-5s %s\n' $1 $@)
 
-.PHONY: all tests check check-long oracle demo deps install lint clean FORCE \
+.PHONY: all tests fuzz check check-long oracle demo deps install lint clean FORCE \
 	bench bench-json bench-scale bench-compare \
 	lint-format lint-banned lint-layers lint-cppcheck lint-tidy
 .DELETE_ON_ERROR:
@@ -146,6 +158,19 @@ $(INTEGRATION): $(B)/tests/%: $(B)/tests/integration/%.o
 	$(call say,LINK)
 	$(link) -pthread
 
+define fuzz_rule
+$(B)/tests/fuzz_$1: $(call objects,$(call fuzz_sources,$1) \
+		tests/fuzz/replay.c) $(ARCHIVES)
+	$$(call say,LINK)
+	$$(link) $(LIBS)
+endef
+$(foreach t,$(FUZZ_TARGETS),$(eval $(call fuzz_rule,$t)))
+
+$(PRELOAD): $(B)/tests/%.so: tests/preload/%.c $(B)/.flags
+	@mkdir -p $(@D)
+	$(call say,LINK)
+	$(Q)$(CC) $(ALL_CFLAGS) $(ERROR) -fPIC -shared -o $@ $< -ldl
+
 # Its objects are in a directory of the program's name.
 $(ORACLE): $(patsubst tests/oracle/%.c,$(B)/tests/oracle.o/%.o,$(ORACLE_SRC)) \
 		$(ARCHIVES)
@@ -184,6 +209,42 @@ bench bench-json bench-scale bench-compare:
 	@.ci/deps build bench >&2
 	@+$(MAKE) --no-print-directory all $(BENCH) >&2
 	@IDSHIFT_BUILD='$(B)' tests/bench/$(BENCH_RUN)
+
+# FUZZ_SECONDS each; what is found goes to $(B)/fuzz/, and after the fix into
+# tests/fuzz/corpus/TARGET.  F=NAME: one target only.
+FUZZ_B := $(B)/fuzz
+FUZZ_FLAGS := -O1 -g -fsanitize=address,undefined \
+	-fno-sanitize-recover=undefined -fno-omit-frame-pointer
+FUZZ_LIBRARY := $(foreach l,$(LAYERS),$(call layer_sources,$l))
+
+fuzz:
+	@.ci/deps build fuzz
+	@for target in $(or $(F),$(FUZZ_TARGETS)); do \
+		$(MAKE) --no-print-directory "$(FUZZ_B)/$$target" && \
+		mkdir -p "$(FUZZ_B)/corpus/$$target" && \
+		"$(FUZZ_B)/$$target" -max_total_time=$(FUZZ_SECONDS) -timeout=20 \
+			-max_len=2048 -print_final_stats=1 \
+			-artifact_prefix="$(abspath $(FUZZ_B))/$$target-" \
+			"$(FUZZ_B)/corpus/$$target" "tests/fuzz/corpus/$$target" \
+			2>"$(FUZZ_B)/$$target.log" || \
+			{ tail -40 "$(FUZZ_B)/$$target.log" >&2; exit 1; }; \
+		sed -n "s/^Done/$$target: done/p" "$(FUZZ_B)/$$target.log"; \
+	done
+
+$(FUZZ_B)/o/%.o: %.c
+	@mkdir -p $(@D)
+	$(call say,CC)
+	$(Q)clang -std=gnu17 -pthread $(CPP) $(FUZZ_FLAGS) \
+		-fsanitize=fuzzer-no-link -MMD -MP -c -o $@ $<
+
+define fuzz_link
+$(FUZZ_B)/$1: $(patsubst %.c,$(FUZZ_B)/o/%.o,$(call fuzz_sources,$1) \
+		$(FUZZ_LIBRARY))
+	$$(call say,LINK)
+	$$(Q)clang $(FUZZ_FLAGS) -fsanitize=fuzzer -o $$@ $$^ $(LIBS)
+endef
+$(foreach t,$(FUZZ_TARGETS),$(eval $(call fuzz_link,$t)))
+-include $(shell find $(FUZZ_B)/o -name '*.d' 2>/dev/null)
 
 # Whole programs, minutes each; they need Debian's mirror.
 check-long:

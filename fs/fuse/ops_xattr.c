@@ -245,30 +245,6 @@ void op_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name,
 	reply_result(req, do_setxattr(req, ino, name, value, size, flags));
 }
 
-/*
- * The kernel removes it ahead of whatever takes privileges away, for anybody
- * who writes, but also ahead of a chown(-1, -1) that it would refuse on an
- * ordinary file system, for setuid or setgid would go too: see
- * drop_and_touch() in ops_attr.c.
- */
-static bool may_drop_capability(struct target *target)
-{
-	const struct caller *caller = &target->caller;
-	struct view view = { 0 };
-	struct access_caller who = { .uid = caller->uid, .gid = caller->gid };
-	struct access_object object;
-
-	if (caller->uid.value == 0 || node_has_writer(&target->node) ||
-	    node_view(target->fs, &target->node, &target->stx, &view) < 0)
-		return true;
-	object = (struct access_object){ .uid = view.uid,
-					 .gid = view.gid,
-					 .mode = view.mode };
-	return mode_without_privileges(target->fs, caller, &view) ==
-		       view.mode ||
-	       access_owner(&who, &object, NULL) == 0;
-}
-
 static int do_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name)
 {
 	enum name_kind kind = name_kind(filesystem_of(req), name);
@@ -280,8 +256,6 @@ static int do_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name)
 	r = target_begin(&target, req, ino);
 	if (r < 0)
 		return r;
-	if (kind == NAME_CAPABILITY && !may_drop_capability(&target))
-		return -EPERM;
 	if (kind == NAME_CAPABILITY)
 		return records_capability_remove(&target.fs->records,
 						 target.node.fd, &target.stx);

@@ -149,15 +149,16 @@ static bool targets_equal(const struct driver *driver,
 
 /*
  * The one difference that no FUSE daemon can mend: chown(-1, -1) by somebody
- * else on a setuid or setgid file that is open for writing arrives as the very
- * request that the kernel sends ahead of a write, which may not fail.
+ * else on a setuid or setgid file that is refused natively.  It arrives as
+ * what the kernel sends ahead of a write, which may not fail: a SETATTR of
+ * nothing, and before that the removal of security.capability.
  */
-static bool unmendable(const struct op *op, const struct mismatch *mismatch)
+bool driver_is_unmendable(const struct driver *driver, const struct op *op)
 {
 	return (op->kind == OP_CHOWN || op->kind == OP_FCHOWN) &&
 	       (uint32_t)op->arg[0] == UINT32_MAX &&
 	       (uint32_t)op->arg[1] == UINT32_MAX &&
-	       strcmp(mismatch->field, "errno EPERM/0") == 0;
+	       driver->shared->results[TREE_A].err == EPERM;
 }
 
 static bool ignored(const struct driver *driver, const struct op *op,
@@ -165,7 +166,7 @@ static bool ignored(const struct driver *driver, const struct op *op,
 {
 	char name[160];
 
-	if (unmendable(op, mismatch))
+	if (driver_is_unmendable(driver, op))
 		return true;
 	(void)snprintf(name, sizeof(name), "%s:%s", op_name(op->kind),
 		       mismatch->field);

@@ -261,6 +261,7 @@ int driver_reset(struct driver *driver);
 int driver_clear(struct driver *driver);
 bool driver_step(struct driver *driver, const struct op *op, enum check check,
 		 struct mismatch *ret);
+bool driver_is_unmendable(const struct driver *driver, const struct op *op);
 bool driver_check_source(struct driver *driver, struct mismatch *ret);
 
 /* run.c: 0, or -EIO for a difference */

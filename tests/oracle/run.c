@@ -62,6 +62,11 @@ static unsigned int run_epoch(struct driver *driver, unsigned int epoch,
 		failed = results[TREE_A].err || results[TREE_B].err;
 		if (*equal && failed && check == CHECK_TARGET)
 			*equal = trees_equal(driver, false, ret);
+		/* The trees are no longer the same, and rightly so. */
+		if (*equal && driver_is_unmendable(driver, &ops[i])) {
+			*equal = driver_check_source(driver, ret);
+			return i + 1;
+		}
 		if (!*equal)
 			return i + 1;
 	}

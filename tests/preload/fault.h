@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the test and the library that it loads into the daemon share. */
+#ifndef FAULT_H
+#define FAULT_H
+
+#include <stdatomic.h>
+
+/* A file that both map: FAULT_CONTROL. */
+struct fault_control {
+	/* The call to fail, counted down from when it was set; 0: none. */
+	atomic_int countdown;
+	atomic_int error;
+	/* Which it was. */
+	char name[32];
+};
+
+#endif
