@@ -35,17 +35,33 @@
 
 /* Either kind of lock, on a descriptor of the source. */
 struct lock_request {
+	fuse_ino_t ino;
 	int fd;
 	bool is_flock;
 	int flock_op;
-	struct flock lock;
+	struct flock lock; /* l_pid: whose */
 };
+
+/* libfuse says where it starts, and 0 as the length of what has no end. */
+static struct lock_range range_of(const struct flock *lock)
+{
+	uint64_t start = (uint64_t)lock->l_start;
+
+	return (struct lock_range){
+		.start = start,
+		.end = lock->l_len <= 0 ? INT64_MAX :
+					  start + (uint64_t)lock->l_len - 1,
+		.pid = lock->l_pid,
+		.type = lock->l_type,
+	};
+}
 
 static int try_lock(const struct lock_request *request, bool wait)
 {
 	struct flock lock = request->lock;
 	int r;
 
+	lock.l_pid = 0; /* fcntl(2): what an OFD command wants */
 	if (request->is_flock)
 		r = flock(request->fd,
 			  request->flock_op | (wait ? 0 : LOCK_NB));
@@ -53,6 +69,32 @@ static int try_lock(const struct lock_request *request, bool wait)
 		r = fcntl(request->fd, wait ? F_OFD_SETLKW : F_OFD_SETLK,
 			  &lock);
 	return r < 0 ? -errno : 0;
+}
+
+static bool is_unlock(const struct lock_request *request)
+{
+	return request->is_flock ? (request->flock_op & LOCK_UN) != 0 :
+				   request->lock.l_type == F_UNLCK;
+}
+
+/*
+ * Before the answer: who gets a lock sees what others wrote under theirs, on
+ * the host or through another mount; who gives one up knows what is there.
+ * A change that is too young may be followed by one in the same tick of the
+ * clock.
+ */
+static void lock_changed(const struct filesystem *fs,
+			 const struct lock_request *request)
+{
+	_cleanup_node_ struct node_ref node = NODE_REF_NONE;
+	struct statx stx = { 0 };
+
+	if (node_acquire(fs->nodes, request->ino, &node) < 0 ||
+	    backing_stat(node.fd, &stx) < 0)
+		return;
+	if (!is_unlock(request))
+		refresh(fs, &node, &stx, true);
+	node_tell(&node, is_young(&stx) ? NULL : &stx);
 }
 
 static bool is_conflict(int r)
@@ -72,13 +114,46 @@ static int try_lock_patiently(const struct lock_request *request)
 	return r;
 }
 
+static void begin_op(const struct filesystem *fs,
+		     const struct lock_request *request,
+		     struct lock_owner *owner, struct lock_op *op)
+{
+	if (owner != NULL)
+		lock_op_begin(fs->locks, owner, range_of(&request->lock), op);
+}
+
+/* The request is through: to be noted before its answer. */
+static void end_op(const struct filesystem *fs,
+		   const struct lock_request *request,
+		   const struct lock_owner *owner, struct lock_op *op, int r)
+{
+	if (owner != NULL)
+		lock_op_end(fs->locks, op, r == 0);
+	if (r == 0)
+		lock_changed(fs, request);
+}
+
+static int try_at_once(const struct filesystem *fs,
+		       const struct lock_request *request,
+		       struct lock_owner *owner, bool wait)
+{
+	struct lock_op op;
+	int r;
+
+	begin_op(fs, request, owner, &op);
+	r = wait ? try_lock(request, false) : try_lock_patiently(request);
+	end_op(fs, request, owner, &op, r);
+	return r;
+}
+
 /* A request that waits, in a thread of its own. */
 struct waiter {
 	struct filesystem *fs;
 	fuse_req_t req;
 	struct lock_request request;
 	struct lock_owner *owner; /* held; NULL for flock */
-	int own_fd;		  /* to close, or -1 */
+	struct lock_op op;
+	int own_fd; /* to close, or -1 */
 	pthread_t thread;
 	atomic_bool interrupted;
 	atomic_bool done;
@@ -138,6 +213,7 @@ static void *wait_for_lock(void *data)
 			    try_lock(&waiter->request, true);
 	while (r == -EINTR && !atomic_load(&waiter->interrupted));
 	atomic_store(&waiter->done, true);
+	end_op(waiter->fs, &waiter->request, waiter->owner, &waiter->op, r);
 	/* Also waits for an interrupt_waiter() that is under way. */
 	fuse_req_interrupt_func(req, NULL, NULL);
 	reply_result(req, r);
@@ -165,46 +241,63 @@ static int start_waiter(struct waiter *waiter)
 	return -r;
 }
 
-/*
- * Answer now if that is possible, else from a waiting thread.  The owner's
- * hold is handed over; own_fd is a duplicate that keeps a handle's open file
- * description alive for a flock that waits.
- */
-static void lock_and_reply(struct filesystem *fs, fuse_req_t req,
-			   const struct lock_request *request,
-			   struct lock_owner *owner, bool wait)
+/* Within the bound on those who wait; the owner's hold is handed over. */
+static struct waiter *waiter_new(struct filesystem *fs, fuse_req_t req,
+				 const struct lock_request *request,
+				 struct lock_owner *owner)
 {
-	struct waiter *waiter;
-	int r = wait ? try_lock(request, false) : try_lock_patiently(request);
+	struct waiter *waiter = calloc(1, sizeof(*waiter));
 
-	if (!wait || !is_conflict(r)) {
-		lock_owner_put(fs->locks, owner);
-		reply_result(req, r);
-		return;
-	}
-	waiter = calloc(1, sizeof(*waiter));
-	if (waiter == NULL || atomic_fetch_add(&waiters, 1) >= WAITERS_MAX) {
-		if (waiter != NULL)
-			atomic_fetch_sub(&waiters, 1);
+	if (atomic_fetch_add(&waiters, 1) >= WAITERS_MAX || waiter == NULL) {
+		atomic_fetch_sub(&waiters, 1);
 		free(waiter);
 		lock_owner_put(fs->locks, owner);
-		reply_result(req, -ENOLCK);
-		return;
+		return NULL;
 	}
 	waiter->fs = fs;
 	waiter->req = req;
 	waiter->request = *request;
 	waiter->owner = owner;
 	waiter->own_fd = -1;
-	if (request->is_flock) {
-		waiter->own_fd = fcntl(request->fd, F_DUPFD_CLOEXEC, 0);
-		waiter->request.fd = waiter->own_fd;
+	return waiter;
+}
+
+/* A duplicate keeps the file of a flock open; flock(2) knows no deadlock. */
+static int prepare_wait(struct waiter *waiter)
+{
+	if (!waiter->request.is_flock)
+		return lock_op_wait(waiter->fs->locks, &waiter->op);
+	waiter->own_fd = fcntl(waiter->request.fd, F_DUPFD_CLOEXEC, 0);
+	waiter->request.fd = waiter->own_fd;
+	return waiter->own_fd < 0 ? -ENOLCK : 0;
+}
+
+/* At once or from a waiting thread; the owner's hold is handed over. */
+static void lock_and_reply(struct filesystem *fs, fuse_req_t req,
+			   const struct lock_request *request,
+			   struct lock_owner *owner, bool wait)
+{
+	struct waiter *waiter;
+	int r = try_at_once(fs, request, owner, wait);
+
+	if (!wait || !is_conflict(r)) {
+		lock_owner_put(fs->locks, owner);
+		reply_result(req, r);
+		return;
 	}
-	r = request->is_flock && waiter->own_fd < 0 ? -errno :
-						      start_waiter(waiter);
-	if (r < 0) {
-		waiter_free(waiter);
+	waiter = waiter_new(fs, req, request, owner);
+	if (waiter == NULL) {
 		reply_result(req, -ENOLCK);
+		return;
+	}
+	begin_op(fs, request, owner, &waiter->op);
+	r = prepare_wait(waiter);
+	if (r == 0 && start_waiter(waiter) < 0)
+		r = -ENOLCK;
+	if (r < 0) {
+		end_op(fs, request, owner, &waiter->op, r);
+		waiter_free(waiter);
+		reply_result(req, r);
 	}
 }
 
@@ -245,14 +338,20 @@ void op_getlk(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi,
 {
 	struct filesystem *fs = filesystem_of(req);
 	struct lock_owner *owner = NULL;
+	const short type = lock->l_type;
 	int r = owner_entry(fs, ino, fi->lock_owner, &owner);
 
-	lock->l_pid = 0; /* fcntl(2): what an OFD command wants */
+	lock->l_pid = 0;
 	if (r == 0 && fcntl(lock_owner_fd(owner), F_OFD_GETLK, lock) < 0)
 		r = -errno;
 	/* The kernel knows our OFD locks as nobody's. */
-	if (r == 0 && lock->l_pid < 0)
-		lock->l_pid = lock_other_pid(fs->locks, ino, fi->lock_owner);
+	if (r == 0 && lock->l_type != F_UNLCK && lock->l_pid < 0) {
+		struct lock_range told = range_of(lock);
+
+		told.type = type;
+		lock->l_pid =
+			lock_conflict(fs->locks, ino, fi->lock_owner, &told);
+	}
 	lock_owner_put(fs->locks, owner);
 	if (r < 0)
 		reply_result(req, r);
@@ -264,26 +363,21 @@ void op_setlk(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi,
 	      struct flock *lock, int sleep)
 {
 	struct filesystem *fs = filesystem_of(req);
-	struct lock_request request = { .lock = *lock };
-	struct lock_owner *owner;
-	int r;
+	struct lock_request request = { .ino = ino, .lock = *lock };
+	struct lock_owner *owner = NULL;
+	int r = 0;
 
-	if (lock->l_type == F_UNLCK) {
+	if (lock->l_type == F_UNLCK)
 		owner = lock_owner_find(fs->locks, ino, fi->lock_owner);
-		if (owner == NULL) {
-			reply_result(req, 0); /* it has none */
-			return;
-		}
-	} else {
+	else
 		r = owner_entry(fs, ino, fi->lock_owner, &owner);
-		if (r < 0) {
-			reply_result(req, r);
-			return;
-		}
-		lock_owner_note(fs->locks, owner, fi->fh, lock->l_pid);
+	if (owner == NULL) {
+		reply_result(req, r); /* or it has none to give up */
+		return;
 	}
+	if (lock->l_type != F_UNLCK)
+		lock_owner_note(fs->locks, owner, fi->fh);
 	request.fd = lock_owner_fd(owner);
-	request.lock.l_pid = 0;
 	lock_and_reply(fs, req, &request, owner, sleep != 0);
 }
 
@@ -291,12 +385,12 @@ void op_flock(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi, int op)
 {
 	struct filesystem *fs = filesystem_of(req);
 	struct lock_request request = {
+		.ino = ino,
 		.fd = handle_fd(fs->handles, fi->fh),
 		.is_flock = true,
 		.flock_op = op & ~LOCK_NB,
 	};
 
-	(void)ino;
 	if (request.fd < 0)
 		reply_result(req, request.fd);
 	else

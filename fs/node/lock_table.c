@@ -2,6 +2,7 @@
 #include "idshift/lock_table.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -9,15 +10,18 @@
 #include "idshift/cleanup.h"
 
 #define BUCKETS 256u
+/* So many who wait are looked at for a deadlock; Linux itself follows 10. */
+#define SEARCH_MAX 64u
 
 struct lock_owner {
 	struct lock_owner *next; /* in the bucket, while listed */
 	uint64_t node;
 	uint64_t owner;
 	uint64_t handle;
-	pid_t pid;
 	int fd;
-	unsigned int holds; /* the list's own counts too */
+	bool listed;
+	unsigned int holds;	   /* the list's own counts too */
+	struct lock_ranges ranges; /* empty unless listed */
 };
 
 struct lock_table {
@@ -25,6 +29,9 @@ struct lock_table {
 	/* A glance at it spares most closes the rest. */
 	atomic_uint count;
 	struct lock_owner *buckets[BUCKETS];
+	struct lock_op *ops; /* under way */
+	size_t ranges;	     /* of all owners */
+	unsigned int search; /* the latest's number */
 };
 
 int lock_table_new(struct lock_table **ret)
@@ -43,6 +50,7 @@ static void dispose(struct lock_owner *entry)
 	if (entry == NULL)
 		return;
 	close_fd(entry->fd);
+	lock_ranges_clear(&entry->ranges);
 	free(entry);
 }
 
@@ -111,6 +119,7 @@ struct lock_owner *lock_owner_add(struct lock_table *table, uint64_t node,
 		entry = made;
 		made = NULL;
 		entry->holds = 1;
+		entry->listed = true;
 		entry->next = *bucket(table, node);
 		*bucket(table, node) = entry;
 		table->count++;
@@ -141,23 +150,149 @@ int lock_owner_fd(const struct lock_owner *entry)
 }
 
 void lock_owner_note(struct lock_table *table, struct lock_owner *entry,
-		     uint64_t handle, pid_t pid)
+		     uint64_t handle)
 {
 	(void)pthread_mutex_lock(&table->lock);
 	entry->handle = handle;
-	entry->pid = pid;
 	(void)pthread_mutex_unlock(&table->lock);
 }
 
-pid_t lock_other_pid(struct lock_table *table, uint64_t node, uint64_t owner)
+static void set_range(struct lock_table *table, struct lock_owner *entry,
+		      const struct lock_range *range)
+{
+	size_t before = entry->ranges.count;
+
+	if (!entry->listed)
+		return;
+	lock_ranges_set(&entry->ranges, range, LOCK_RANGES_MAX - table->ranges);
+	table->ranges = table->ranges - before + entry->ranges.count;
+}
+
+void lock_op_begin(struct lock_table *table, struct lock_owner *entry,
+		   struct lock_range range, struct lock_op *op)
+{
+	*op = (struct lock_op){ .entry = entry, .range = range };
+	(void)pthread_mutex_lock(&table->lock);
+	op->next = table->ops;
+	op->link = &table->ops;
+	if (op->next != NULL)
+		op->next->link = &op->next;
+	table->ops = op;
+	/* Others must not be told of it when it is gone already. */
+	if (range.type == F_UNLCK)
+		set_range(table, entry, &range);
+	(void)pthread_mutex_unlock(&table->lock);
+}
+
+/*
+ * The system calls of an owner's threads are in an order that isn't known
+ * here: of the bytes that another one changed meanwhile nothing is noted.
+ */
+static void note_grant(struct lock_table *table, struct lock_op *op)
+{
+	struct lock_range range = op->range;
+
+	for (struct lock_op *other = table->ops; other != NULL;
+	     other = other->next) {
+		if (other->entry == op->entry &&
+		    lock_ranges_overlap(&other->range, &range))
+			other->doubtful = true;
+	}
+	if (op->doubtful)
+		range.type = F_UNLCK;
+	set_range(table, op->entry, &range);
+}
+
+void lock_op_end(struct lock_table *table, struct lock_op *op, bool granted)
+{
+	(void)pthread_mutex_lock(&table->lock);
+	*op->link = op->next;
+	if (op->next != NULL)
+		op->next->link = op->link;
+	if (granted)
+		note_grant(table, op);
+	(void)pthread_mutex_unlock(&table->lock);
+}
+
+/* Queue what the owner waits for, once in a search; how many are queued. */
+static size_t add_waits(const struct lock_table *table, uint64_t owner,
+			struct lock_op **queue, size_t count)
+{
+	for (struct lock_op *op = table->ops; op != NULL && count < SEARCH_MAX;
+	     op = op->next) {
+		if (!op->waits || op->entry->owner != owner ||
+		    op->search == table->search)
+			continue;
+		op->search = table->search;
+		queue[count++] = op;
+	}
+	return count;
+}
+
+/*
+ * An owner's id is the same on all nodes.  Who waits needs all holders of
+ * conflicting locks to give them up, so one way back is enough.
+ */
+static bool is_deadlock(struct lock_table *table, struct lock_op *origin)
+{
+	struct lock_op *queue[SEARCH_MAX] = { origin };
+	size_t count = 1;
+
+	table->search++;
+	for (size_t i = 0; i < count; i++) {
+		const struct lock_owner *waiting = queue[i]->entry;
+		const struct lock_owner *entry = *bucket(table, waiting->node);
+
+		for (; entry != NULL; entry = entry->next) {
+			if (entry->node != waiting->node ||
+			    entry->owner == waiting->owner ||
+			    lock_ranges_conflict(&entry->ranges,
+						 &queue[i]->range) == NULL)
+				continue;
+			if (entry->owner == origin->entry->owner)
+				return true;
+			count = add_waits(table, entry->owner, queue, count);
+		}
+	}
+	return false;
+}
+
+int lock_op_wait(struct lock_table *table, struct lock_op *op)
+{
+	int r = 0;
+
+	(void)pthread_mutex_lock(&table->lock);
+	if (is_deadlock(table, op))
+		r = -EDEADLK;
+	else
+		op->waits = true;
+	(void)pthread_mutex_unlock(&table->lock);
+	return r;
+}
+
+pid_t lock_conflict(struct lock_table *table, uint64_t node, uint64_t owner,
+		    const struct lock_range *wanted)
 {
 	const struct lock_owner *entry;
+	bool found_exact = false;
 	pid_t pid = 0;
 
 	(void)pthread_mutex_lock(&table->lock);
+	/* The oldest is the last. */
 	for (entry = *bucket(table, node); entry != NULL; entry = entry->next) {
-		if (entry->node == node && entry->owner != owner)
-			pid = entry->pid;
+		const struct lock_range *range;
+		bool exact;
+
+		if (entry->node != node || entry->owner == owner)
+			continue;
+		range = lock_ranges_conflict(&entry->ranges, wanted);
+		if (range == NULL)
+			continue;
+		exact = range->start == wanted->start &&
+			range->end == wanted->end;
+		if (exact || !found_exact)
+			pid = range->pid;
+		found_exact |= exact;
 	}
 	(void)pthread_mutex_unlock(&table->lock);
 	return pid;
@@ -179,6 +314,9 @@ static struct lock_owner *unlist(struct lock_table *table, uint64_t node,
 	if (entry != NULL) {
 		*link = entry->next;
 		table->count--;
+		table->ranges -= entry->ranges.count;
+		lock_ranges_clear(&entry->ranges);
+		entry->listed = false;
 	}
 	(void)pthread_mutex_unlock(&table->lock);
 	return entry;

@@ -142,7 +142,7 @@ static int write_value(const struct records *records, int path_fd,
 					0);
 	len = side_read(records->db, path_fd, stx, SIDE_CAPABILITY, &old,
 			sizeof(old));
-	if (len == (ssize_t)size && memcmp(&old, value, size) == 0)
+	if (len > 0 && len == (ssize_t)size && memcmp(&old, value, size) == 0)
 		return 0; /* as ext4, which leaves ctime alone then */
 	r = side_write(records->db, path_fd, stx, SIDE_CAPABILITY, value, size);
 	if (r == 0 && !side_in_xattr(stx))
