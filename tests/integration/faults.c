@@ -373,6 +373,7 @@ static void state_of(const struct operation *op, struct state *state)
 	seen = state;
 	if (look() < 0)
 		state->exists = false;
+	seen = NULL;
 }
 
 static void set_up(void)
