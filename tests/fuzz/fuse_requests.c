@@ -198,6 +198,20 @@ static void add_setattr(struct request *request)
 	put(request, &in, sizeof(in));
 }
 
+static void add_write(struct request *request, uint64_t fh, uint64_t offset)
+{
+	char data[255 * 16];
+	struct fuse_write_in in = { .fh = fh,
+				    .offset = offset,
+				    .size = take_byte() * 16u,
+				    .write_flags = take_byte() & 7,
+				    .flags = kernel.flags };
+
+	put(request, &in, sizeof(in));
+	take(data, in.size);
+	put(request, data, in.size);
+}
+
 /* Requests for an open file or directory. */
 static void add_handle(struct request *request)
 {
@@ -221,19 +235,9 @@ static void add_handle(struct request *request)
 		put(request, &in, sizeof(in));
 		break;
 	}
-	case FUSE_WRITE: {
-		char data[255 * 16];
-		struct fuse_write_in in = { .fh = fh,
-					    .offset = offset,
-					    .size = take_byte() * 16u,
-					    .write_flags = take_byte() & 7,
-					    .flags = kernel.flags };
-
-		put(request, &in, sizeof(in));
-		take(data, in.size);
-		put(request, data, in.size);
+	case FUSE_WRITE:
+		add_write(request, fh, offset);
 		break;
-	}
 	case FUSE_RELEASE:
 	case FUSE_RELEASEDIR: {
 		struct fuse_release_in in = { .fh = fh,
