@@ -129,7 +129,7 @@ const struct fuse_lowlevel_ops *filesystem_operations(void)
 		.readdir = op_readdir,
 		.readdirplus = op_readdirplus,
 		.releasedir = op_releasedir,
-		.fsyncdir = op_fsyncdir,
+		.fsyncdir = op_fsync,
 		.statfs = op_statfs,
 		.access = op_access,
 		.setxattr = op_setxattr,

@@ -191,15 +191,3 @@ void op_releasedir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	handle_remove(filesystem_of(req)->handles, fi->fh);
 	reply_result(req, 0);
 }
-
-void op_fsyncdir(fuse_req_t req, fuse_ino_t ino, int datasync,
-		 struct fuse_file_info *fi)
-{
-	int fd = handle_fd(filesystem_of(req)->handles, fi->fh);
-	int r = fd;
-
-	(void)ino;
-	if (fd >= 0)
-		r = (datasync ? fdatasync(fd) : fsync(fd)) < 0 ? -errno : 0;
-	reply_result(req, r);
-}
