@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdatomic.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -13,6 +15,9 @@
 
 #ifndef SYS_fchmodat2
 #define SYS_fchmodat2 452 /* Linux 6.6; one number on all architectures */
+#endif
+#ifndef SYS_getxattrat
+#define SYS_getxattrat 464 /* Linux 6.13; likewise */
 #endif
 
 /* Room for "/proc/self/fd/" and an int. */
@@ -129,6 +134,37 @@ int backing_utimens(int path_fd, const struct timespec times[2])
 	return result(utimensat(AT_FDCWD, proc_path(path_fd, path), times, 0));
 }
 
+/* struct xattr_args of linux/xattr.h, which older headers lack. */
+struct getxattr_args {
+	_Alignas(8) uint64_t value;
+	uint32_t size;
+	uint32_t flags;
+};
+
+/* -ENOSYS: take the longer way, by the magic link. */
+static ssize_t getxattrat_child(int dir_fd, const char *child, const char *name,
+				void *value, size_t size)
+{
+	static atomic_bool missing;
+	struct getxattr_args args = {
+		.value = (uintptr_t)value,
+		.size = size < UINT32_MAX ? (uint32_t)size : UINT32_MAX,
+	};
+	long len;
+
+	if (atomic_load_explicit(&missing, memory_order_relaxed))
+		return -ENOSYS;
+	len = syscall(SYS_getxattrat, dir_fd, child, AT_SYMLINK_NOFOLLOW, name,
+		      &args, sizeof(args));
+	if (len >= 0)
+		return len;
+	/* EPERM: a seccomp filter; reading says it of no attribute. */
+	if (errno != ENOSYS && errno != EPERM)
+		return -errno;
+	atomic_store(&missing, true);
+	return -ENOSYS;
+}
+
 ssize_t backing_getxattr(int path_fd, const char *name, void *value,
 			 size_t size)
 {
@@ -138,14 +174,28 @@ ssize_t backing_getxattr(int path_fd, const char *name, void *value,
 	return len < 0 ? -errno : len;
 }
 
+ssize_t backing_getxattr_dir(int path_fd, const char *name, void *value,
+			     size_t size)
+{
+	ssize_t len = getxattrat_child(path_fd, ".", name, value, size);
+
+	/* "." has to be searched for, the magic link leads there at once. */
+	if (len == -ENOSYS || len == -EACCES)
+		return backing_getxattr(path_fd, name, value, size);
+	return len;
+}
+
 ssize_t backing_getxattr_child(int dir_fd, const char *child, const char *name,
 			       void *value, size_t size)
 {
 	char path[PROC_PATH_MAX + NAME_MAX + 1];
-	int need = snprintf(path, sizeof(path), "/proc/self/fd/%d/%s", dir_fd,
-			    child);
-	ssize_t len;
+	ssize_t len = getxattrat_child(dir_fd, child, name, value, size);
+	int need;
 
+	if (len != -ENOSYS)
+		return len;
+	need = snprintf(path, sizeof(path), "/proc/self/fd/%d/%s", dir_fd,
+			child);
 	if (need < 0 || (size_t)need >= sizeof(path))
 		return -ENAMETOOLONG;
 	len = lgetxattr(path, name, value, size);

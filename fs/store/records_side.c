@@ -55,7 +55,10 @@ ssize_t side_read(struct records_db *db, int path_fd, const struct statx *stx,
 	struct backing_key key;
 	ssize_t len = -EOPNOTSUPP;
 
-	if (side_in_xattr(stx))
+	if (S_ISDIR(stx->stx_mode))
+		len = backing_getxattr_dir(path_fd, sides[side].name, value,
+					   size);
+	else if (S_ISREG(stx->stx_mode))
 		len = backing_getxattr(path_fd, sides[side].name, value, size);
 	if (len == -EOPNOTSUPP)
 		return db_read(db, backing_key(path_fd, stx, &key), &key, side,

@@ -54,6 +54,9 @@ int backing_utimens(int path_fd, const struct timespec times[2]);
 /* Extended attributes; lengths as getxattr(2).  Not for symbolic links. */
 ssize_t backing_getxattr(int path_fd, const char *name, void *value,
 			 size_t size);
+/* The same of a directory: quicker where the kernel has getxattrat(2). */
+ssize_t backing_getxattr_dir(int path_fd, const char *name, void *value,
+			     size_t size);
 int backing_setxattr(int path_fd, const char *name, const void *value,
 		     size_t size, int flags);
 int backing_removexattr(int path_fd, const char *name);

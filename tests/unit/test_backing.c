@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "idshift/backing.h"
 
+#include <sys/xattr.h>
+
 #include "store_fixture.h"
 
 static void test_names(void **state)
@@ -185,6 +187,44 @@ static void test_xattrs(void **state)
 	(void)close(fifo);
 }
 
+/* By name and of a directory: a shorter way to the same answers. */
+static void test_xattr_shortcuts(void **state)
+{
+	struct store *s = store_of(state);
+	char value[16];
+	int dir, file;
+
+	host_dir(s, "dir", 0700);
+	dir = backing_open_child(s->src, "dir");
+	assert_int_equal(backing_getxattr_dir(dir, "user.a", value, 16),
+			 -ENODATA);
+	assert_int_equal(backing_setxattr(dir, "user.a", "text", 4, 0), 0);
+	assert_int_equal(backing_getxattr_dir(dir, "user.a", value, 16), 4);
+	assert_memory_equal(value, "text", 4);
+	assert_int_equal(backing_getxattr_dir(dir, "user.a", value, 3),
+			 -ERANGE);
+	/* It can be read, but not searched. */
+	host_chmod(s, "dir", 0400);
+	assert_int_equal(backing_getxattr_dir(dir, "user.a", value, 16), 4);
+	host_chmod(s, "dir", 0700);
+
+	file = openat(dir, "file", O_CREAT | O_RDWR, 0600);
+	assert_true(file >= 0);
+	assert_int_equal(fsetxattr(file, "user.a", "text", 4, 0), 0);
+	assert_int_equal(symlinkat("file", dir, "link"), 0);
+	assert_int_equal(
+		backing_getxattr_child(dir, "file", "user.a", value, 16), 4);
+	assert_memory_equal(value, "text", 4);
+	assert_int_equal(
+		backing_getxattr_child(dir, "link", "user.a", value, 16),
+		-ENODATA);
+	assert_int_equal(
+		backing_getxattr_child(dir, "none", "user.a", value, 16),
+		-ENOENT);
+	(void)close(file);
+	(void)close(dir);
+}
+
 static void test_link(void **state)
 {
 	struct store *s = store_of(state);
@@ -208,7 +248,8 @@ int main(void)
 		cmocka_unit_test(test_names), SERGIO_TEST(test_open),
 		SERGIO_TEST(test_key),	      SERGIO_TEST(test_chmod),
 		SERGIO_TEST(test_times),      SERGIO_TEST(test_touch),
-		SERGIO_TEST(test_xattrs),     SERGIO_TEST(test_link),
+		SERGIO_TEST(test_xattrs),     SERGIO_TEST(test_xattr_shortcuts),
+		SERGIO_TEST(test_link),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
