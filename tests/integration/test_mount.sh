@@ -94,11 +94,12 @@ like "its kind and flags" "$(mounted)" \
 like "its source" "$(mounted)" " - fuse.idshift-mount $src "
 is "the option works" "$(as sergio stat -c %u:%g "$mnt/file")" 100004:100005
 fails 5 "mounted on twice" ours "$src" "$mnt"
-daemon=$(leftovers "$T" | sed -n 's/^process \([0-9]*\):.*/\1/p')
+daemon=$(leftovers "$T" | sed -n 's/^process \([0-9]*\): idshift-mount:.*/\1/p')
 like "one daemon" "$daemon" '^[0-9]+$'
 ok "SIGTERM" kill -TERM "$daemon"
 ok "ends it" wait_for 5 test ! -e "/proc/$daemon"
 is "and unmounts" "$(mounted)" ""
+ok "nor does the watcher stay" wait_no_leftovers "$T"
 
 for signal in TERM INT HUP; do
 	mount_fs sergio "$src" "$mnt" || continue

@@ -34,16 +34,6 @@ void become_root(void)
 	become(0, 0, NULL, 0);
 }
 
-void temp_dir_make(char dir[PATH_MAX])
-{
-	const char *base = getenv("IDSHIFT_TEST_DIR");
-
-	(void)snprintf(dir, PATH_MAX, "%s/unit.XXXXXX",
-		       base != NULL ? base : "/var/tmp");
-	assert_non_null(mkdtemp(dir));
-	assert_int_equal(chmod(dir, 0755), 0);
-}
-
 static int remove_entry(const char *path, const struct stat *stx, int flag,
 			struct FTW *ftw)
 {
@@ -53,9 +43,56 @@ static int remove_entry(const char *path, const struct stat *stx, int flag,
 	return remove(path);
 }
 
+/* Of the directories made, those that are still there. */
+static char *temp_dirs[64];
+
+/* A test that fails or is skipped half-way has no teardown of its own. */
+static void remove_temp_dirs(void)
+{
+	if (seteuid(getuid()) < 0)
+		return;
+	for (size_t i = 0; i < LENGTH(temp_dirs); i++) {
+		if (temp_dirs[i] != NULL)
+			(void)nftw(temp_dirs[i], remove_entry, 16,
+				   FTW_DEPTH | FTW_PHYS);
+		free(temp_dirs[i]);
+	}
+}
+
+static void keep_in_mind(const char *dir)
+{
+	static bool registered;
+
+	if (!registered && atexit(remove_temp_dirs) == 0)
+		registered = true;
+	for (size_t i = 0; i < LENGTH(temp_dirs); i++) {
+		if (temp_dirs[i] == NULL) {
+			temp_dirs[i] = strdup(dir);
+			return;
+		}
+	}
+}
+
+void temp_dir_make(char dir[PATH_MAX])
+{
+	const char *base = getenv("IDSHIFT_TEST_DIR");
+
+	(void)snprintf(dir, PATH_MAX, "%s/unit.XXXXXX",
+		       base != NULL ? base : "/var/tmp");
+	assert_non_null(mkdtemp(dir));
+	assert_int_equal(chmod(dir, 0755), 0);
+	keep_in_mind(dir);
+}
+
 void temp_dir_remove(const char *dir)
 {
 	assert_int_equal(nftw(dir, remove_entry, 16, FTW_DEPTH | FTW_PHYS), 0);
+	for (size_t i = 0; i < LENGTH(temp_dirs); i++) {
+		if (temp_dirs[i] != NULL && strcmp(temp_dirs[i], dir) == 0) {
+			free(temp_dirs[i]);
+			temp_dirs[i] = NULL;
+		}
+	}
 }
 
 static void path_in(const struct store *store, const char *name,
