@@ -64,6 +64,8 @@ int filesystem_new(const struct filesystem_config *config,
 		(void)filesystem_free(fs);
 		return r;
 	}
+	node_table_first_generation(fs->nodes, config->first_generation);
+	handle_table_first_generation(fs->handles, config->first_generation);
 	fs->records.db = db;
 	*ret = fs;
 	return 0;

@@ -22,6 +22,7 @@
  */
 static _Atomic uint64_t init_unique;
 static uint32_t offered_flags;
+static bool reply_is_kept_back;
 
 static void look_at_request(const void *buf, size_t size)
 {
@@ -57,6 +58,9 @@ static ssize_t write_init_reply(int fd, struct iovec *iov, int count)
 	struct fuse_init_out out;
 	struct iovec edited[2];
 
+	if (reply_is_kept_back)
+		return (ssize_t)(iov[0].iov_len +
+				 (count > 1 ? iov[1].iov_len : 0));
 	/* libfuse writes the header and, as one piece, the body. */
 	if (count != 2 || iov[1].iov_len > sizeof(out) ||
 	    iov[1].iov_len < offsetof(struct fuse_init_out, max_background))
@@ -93,4 +97,15 @@ int init_flags_install(struct fuse_session *session)
 	};
 
 	return fuse_session_custom_io(session, &io, fuse_session_fd(session));
+}
+
+int init_flags_serve(struct fuse_session *session, const void *init,
+		     size_t size, bool answered)
+{
+	const struct fuse_buf buffer = { .size = size, .mem = (void *)init };
+
+	look_at_request(init, size);
+	reply_is_kept_back = answered;
+	fuse_session_process_buf(session, &buffer);
+	return fuse_session_exited(session) ? -EPROTO : 0;
 }

@@ -24,6 +24,7 @@ struct handle_table {
 	struct handle *handles;
 	uint32_t capacity;
 	uint32_t free_head;
+	uint32_t first_generation;
 };
 
 int handle_table_new(struct handle_table **ret)
@@ -36,6 +37,12 @@ int handle_table_new(struct handle_table **ret)
 	table->free_head = NO_HANDLE;
 	*ret = table;
 	return 0;
+}
+
+void handle_table_first_generation(struct handle_table *table,
+				   uint32_t generation)
+{
+	table->first_generation = generation;
 }
 
 static void dispose(struct handle *handle)
@@ -72,7 +79,10 @@ static int grow(struct handle_table *table)
 	if (handles == NULL)
 		return -ENOMEM;
 	for (uint32_t i = capacity; i-- > table->capacity;) {
-		handles[i] = (struct handle){ .next_free = table->free_head };
+		handles[i] = (struct handle){
+			.generation = table->first_generation,
+			.next_free = table->free_head,
+		};
 		table->free_head = i;
 	}
 	table->handles = handles;

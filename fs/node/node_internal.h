@@ -72,6 +72,7 @@ struct node_table {
 	uint32_t free_head;
 	uint32_t dead_head; /* to be buried, unless revived meanwhile */
 	uint32_t live;
+	uint32_t first_generation;
 
 	uint32_t *identity_buckets;
 	uint32_t identity_mask;

@@ -13,8 +13,11 @@
 
 uint64_t node_id(const struct node_table *table, uint32_t index)
 {
-	return (uint64_t)table->nodes[index].generation << 32 |
-	       ((uint64_t)index + NODE_ROOT_ID);
+	uint32_t generation = table->nodes[index].generation;
+
+	if (index != ROOT_NODE)
+		generation += table->first_generation;
+	return (uint64_t)generation << 32 | ((uint64_t)index + NODE_ROOT_ID);
 }
 
 uint32_t node_index(const struct node_table *table, uint64_t id)
@@ -22,9 +25,14 @@ uint32_t node_index(const struct node_table *table, uint64_t id)
 	uint32_t index = (uint32_t)id - (uint32_t)NODE_ROOT_ID;
 
 	if (index >= table->capacity || !table->nodes[index].live ||
-	    table->nodes[index].generation != (uint32_t)(id >> 32))
+	    node_id(table, index) != id)
 		return NO_NODE;
 	return index;
+}
+
+void node_table_first_generation(struct node_table *table, uint32_t generation)
+{
+	table->first_generation = generation;
 }
 
 struct node_identity identity_of(const struct statx *stx)

@@ -322,5 +322,6 @@ void options_destroy(struct options *options)
 	free(options->run_as);
 	free(options->state);
 	free(options->trace);
+	free(options->resume);
 	*options = (struct options){ 0 };
 }

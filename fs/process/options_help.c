@@ -49,6 +49,7 @@ const char options_help[] =
 	"                      bounds\n"
 	"  state=DIR           where records go that the source can't hold\n"
 	"  trace=FILE          a line for each denied request\n"
+	"  resume=FILE         MOUNTPOINT is /dev/fd/N: a supervisor's mount\n"
 	"\n"
 	"  --print-map         print both maps and exit; --json as JSON\n"
 	"  -f, --foreground    stay in the foreground\n"

@@ -270,6 +270,7 @@ static const struct option_def definitions[] = {
 	VALUE("run-as", set_string, run_as),
 	VALUE("state", set_string, state),
 	VALUE("trace", set_string, trace),
+	VALUE("resume", set_string, resume),
 	FLAG("public", public_mount, true),
 	FLAG("ro", read_only, true),
 	FLAG("rw", read_only, false),

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "idshift/mountpoint.h"
+#include "idshift/resume.h"
 
 /* By fusermount3, as whoever mounted it, where umount2(2) is not allowed. */
 static void unmount_stale(char *mountpoint)
@@ -64,6 +65,9 @@ int prepare_mount(struct options *options, const struct situation *situation,
 	if (r < 0)
 		return r;
 	replace(&options->source, real);
+	/* Mounted by somebody else, who has seen to all that. */
+	if (resume_is_descriptor(options->mountpoint))
+		return 0;
 	r = check_target(options, needs.by_fusermount, &real, error);
 	if (r < 0)
 		return r;

@@ -20,6 +20,7 @@
 #include "idshift/init_flags.h"
 #include "idshift/loop.h"
 #include "idshift/records_db.h"
+#include "idshift/resume.h"
 #include "idshift/sandbox.h"
 #include "idshift/state_dir.h"
 #include "mount_fuse.h"
@@ -58,7 +59,6 @@ static int open_database(const struct options *options, struct records_db **ret,
 	return r;
 }
 
-/* *ret_source: another descriptor of the source directory. */
 /* caller=: whom the engine judges; of one mount, so of one process. */
 static const struct access_caller *judged_caller(const struct options *options)
 {
@@ -89,11 +89,20 @@ static int open_trace(const struct options *options, int *ret,
 				     options->trace, strerror(errno));
 }
 
-static int open_filesystem(const struct options *options,
-			   const struct view_policy *policy,
-			   struct filesystem **ret, int *ret_source,
+/* One start of the daemon. */
+struct run {
+	const struct options *options;
+	const struct session_events *events;
+	struct filesystem *fs;
+	struct fuse_session *session;
+	int source_fd; /* a descriptor of its own of the source */
+	struct resume resume;
+};
+
+static int open_filesystem(struct run *run, const struct view_policy *policy,
 			   struct error *error)
 {
+	const struct options *options = run->options;
 	struct filesystem_config config = {
 		.chown_mode = options->chown,
 		.xattrs = options->xattr == XATTR_MODE_RW,
@@ -104,6 +113,7 @@ static int open_filesystem(const struct options *options,
 		.negative_timeout = options->negative_timeout,
 		.max_fds = descriptor_bound(options),
 		.judge = judged_caller(options),
+		.first_generation = run->resume.epoch << RESUME_EPOCH_SHIFT,
 	};
 	_cleanup_fd_ int source =
 		open(options->source, O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -126,14 +136,14 @@ static int open_filesystem(const struct options *options,
 		r = open_database(options, &db, error);
 	if (r < 0)
 		return r;
-	r = filesystem_new(&config, policy, source, db, ret);
+	r = filesystem_new(&config, policy, source, db, &run->fs);
 	if (r < 0) {
 		(void)records_db_close(db);
 		(void)error_set(error, EXIT_STATUS_OTHER, "%s", strerror(-r));
 		return r;
 	}
 	(void)take_fd(&source);
-	*ret_source = take_fd(&again);
+	run->source_fd = take_fd(&again);
 	return 0;
 }
 
@@ -188,60 +198,81 @@ static int run_as_failed(const struct options *options, int r,
 			 options->run_as, strerror(-r));
 }
 
+static int run_confined(const struct run *run, struct error *error)
+{
+	const struct session_events *events = run->events;
+
+	events->mounted(events->context);
+	enter_sandbox(run->options, run->source_fd);
+	if (events->serving != NULL)
+		events->serving(events->context);
+	return serve(run->session, run->options, error);
+}
+
 /* From a mounted session to an unmounted one. */
-static int run_mounted(struct fuse_session *session, struct filesystem *fs,
-		       int source_fd, const struct options *options,
-		       const struct session_events *events, struct error *error)
+static int run_mounted(const struct run *run, struct error *error)
 {
 	struct watcher watcher;
-	int r = watcher_start(session, &watcher);
+	int r = watcher_start(run->session, &watcher);
 
 	if (r < 0) {
-		fuse_session_unmount(session);
+		fuse_session_unmount(run->session);
 		return error_set(error, EXIT_STATUS_OTHER,
 				 "the process that unmounts: %s", strerror(-r));
 	}
-	if (options->run_as != NULL) {
-		r = run_as_for_good(&fs->policy->acting);
+	if (run->options->run_as != NULL) {
+		r = run_as_for_good(&run->fs->policy->acting);
 		if (r < 0) {
-			watcher_finish(&watcher, session);
-			return run_as_failed(options, r, error);
+			watcher_finish(&watcher, run->session);
+			return run_as_failed(run->options, r, error);
 		}
 	}
-	(void)init_flags_install(session);
-	learn_own_device(fs, options->mountpoint);
-	events->mounted(events->context);
-	enter_sandbox(options, source_fd);
-	if (events->serving != NULL)
-		events->serving(events->context);
-	r = serve(session, options, error);
-	watcher_finish(&watcher, session);
+	(void)init_flags_install(run->session);
+	learn_own_device(run->fs, run->options->mountpoint);
+	r = run_confined(run, error);
+	watcher_finish(&watcher, run->session);
 	return r;
 }
 
-static int run_session(struct fuse_session *session, struct filesystem *fs,
-		       int source_fd, const struct options *options,
-		       const struct session_events *events, struct error *error)
+/* The mount is the supervisor's: it stays when we go. */
+static int run_resumed(struct run *run, struct error *error)
+{
+	int r = init_flags_install(run->session);
+
+	if (r == 0 && run->resume.fd >= 0)
+		r = resume_begin(&run->resume, run->session);
+	if (r < 0)
+		return error_set(error, EXIT_STATUS_FUSE, "mount '%s': %s",
+				 run->options->mountpoint, strerror(-r));
+	return run_confined(run, error);
+}
+
+static int run_session(struct run *run, struct error *error)
 {
 	int r;
 
-	if (fuse_set_signal_handlers(session) < 0)
+	if (fuse_set_signal_handlers(run->session) < 0)
 		return error_set(error, EXIT_STATUS_OTHER,
 				 "signal handlers: %s", strerror(errno));
-	r = mount_fuse(session, options, error);
-	if (r == 0)
-		r = run_mounted(session, fs, source_fd, options, events, error);
-	fuse_remove_signal_handlers(session);
+	r = mount_fuse(run->session, run->options, error);
+	if (r == 0 && resume_is_descriptor(run->options->mountpoint))
+		r = run_resumed(run, error);
+	else if (r == 0)
+		r = run_mounted(run, error);
+	fuse_remove_signal_handlers(run->session);
 	return r;
 }
 
 int session_run(const struct options *options, const struct view_policy *policy,
 		const struct session_events *events, struct error *error)
 {
-	_cleanup_fd_ int source = -1;
-	struct filesystem *fs = NULL;
-	struct fuse_session *session;
-	int r;
+	struct run run = {
+		.options = options,
+		.events = events,
+		.source_fd = -1,
+		.resume = RESUME_NONE,
+	};
+	int r = 0;
 
 	/* Modes are decided by the container's umask, not by ours. */
 	(void)umask(0);
@@ -254,22 +285,27 @@ int session_run(const struct options *options, const struct view_policy *policy,
 		if (r < 0)
 			return run_as_failed(options, r, error);
 	}
-	r = open_filesystem(options, policy, &fs, &source, error);
-	if (r < 0 || fs == NULL)
+	if (options->resume != NULL)
+		r = resume_open(options->resume, &run.resume, error);
+	if (r == 0)
+		r = open_filesystem(&run, policy, error);
+	if (r < 0)
 		return r;
 	if (options->run_as != NULL && geteuid() != getuid()) {
 		r = run_as_pause();
 		if (r < 0) {
-			(void)filesystem_free(fs);
+			(void)filesystem_free(run.fs);
 			return run_as_failed(options, r, error);
 		}
 	}
-	r = mount_fuse_session(options, fs, &session, error);
+	r = mount_fuse_session(options, run.fs, &run.session, error);
 	if (r == 0) {
-		fs->session = session;
-		r = run_session(session, fs, source, options, events, error);
-		fuse_session_destroy(session);
+		run.fs->session = run.session;
+		r = run_session(&run, error);
+		fuse_session_destroy(run.session);
 	}
-	(void)filesystem_free(fs);
+	(void)filesystem_free(run.fs);
+	close_fd(run.source_fd);
+	close_fd(run.resume.fd);
 	return r;
 }

@@ -31,6 +31,7 @@ struct filesystem_config {
 	/* caller=: as whom every request is judged; NULL: by the kernel. */
 	const struct access_caller *judge;
 	int trace_fd; /* where denials are told; -1: nowhere */
+	uint32_t first_generation; /* of node ids and handles */
 };
 
 struct filesystem {
@@ -41,6 +42,7 @@ struct filesystem {
 	struct handle_table *handles;
 	struct lock_table *locks;
 	struct fuse_session *session; /* for notifications; NULL before */
+	atomic_bool writing_back;     /* a thread waits for others to do it */
 	/* statx(2) of the source may answer from a network cache. */
 	bool remote_source;
 	/* backing_dev() of the mount itself; set once it is known. */

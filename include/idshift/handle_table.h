@@ -18,6 +18,10 @@ int handle_table_new(struct handle_table **ret);
 /* Closes what is still open.  Returns NULL. */
 struct handle_table *handle_table_free(struct handle_table *table);
 
+/* Where the generations begin; before any handle is given out. */
+void handle_table_first_generation(struct handle_table *table,
+				   uint32_t generation);
+
 /* Takes ownership of fd on success. */
 int handle_add_file(struct handle_table *table, int fd, uint64_t *ret);
 /* Takes ownership of the stream on success. */

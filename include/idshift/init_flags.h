@@ -7,6 +7,9 @@
 #ifndef IDSHIFT_INIT_FLAGS_H
 #define IDSHIFT_INIT_FLAGS_H
 
+#include <stdbool.h>
+#include <stddef.h>
+
 struct fuse_session;
 
 /*
@@ -17,5 +20,12 @@ struct fuse_session;
  * -errno; the session works without, by the older protocol.
  */
 int init_flags_install(struct fuse_session *session);
+
+/*
+ * Serve an INIT that somebody else has read (resume.h).  answered: the kernel
+ * has its reply, by a daemon before us; ours is kept back.
+ */
+int init_flags_serve(struct fuse_session *session, const void *init,
+		     size_t size, bool answered);
 
 #endif

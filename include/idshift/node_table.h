@@ -53,6 +53,13 @@ int node_table_new(int root_fd, size_t max_fds, node_orphan_fn *orphan_hook,
 /* Returns NULL. */
 struct node_table *node_table_free(struct node_table *table);
 
+/*
+ * Where the generations begin, so that ids of an earlier table of the same
+ * mount name nothing here, but for the root's.  Before any is given out.
+ */
+void node_table_first_generation(struct node_table *table,
+				 uint32_t generation);
+
 /* -ESTALE: no such node, or its object can't be found any more. */
 int node_acquire(struct node_table *table, uint64_t id, struct node_ref *ret);
 void node_release(struct node_ref *ref);

@@ -80,6 +80,7 @@ struct options {
 	char *run_as; /* NULL: not given */
 	char *state;  /* likewise */
 	char *trace;  /* likewise */
+	char *resume; /* likewise */
 	bool public_mount;
 	bool read_only;
 	bool noexec;

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "idshift/resume.h"
+
+#define FUSE_USE_VERSION 314
+
+#include <errno.h>
+#include <fcntl.h>
+#include <fuse_lowlevel.h>
+#include <linux/fuse.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "idshift/cleanup.h"
+#include "idshift/init_flags.h"
+
+/* Linux 6.9; include/uapi/linux/fuse.h. */
+#define NOTIFY_RESEND 7
+
+/* What the kernel wants room for at least: FUSE_MIN_READ_BUFFER. */
+#define READ_MIN 8192
+
+bool resume_is_descriptor(const char *mountpoint)
+{
+	static const char prefix[] = "/dev/fd/";
+
+	return strncmp(mountpoint, prefix, sizeof(prefix) - 1) == 0;
+}
+
+static bool is_init(const struct resume *resume)
+{
+	struct fuse_in_header header;
+
+	if (resume->size < sizeof(header))
+		return false;
+	memcpy(&header, resume->init, sizeof(header));
+	return header.opcode == FUSE_INIT && header.len == resume->size;
+}
+
+/* The file: the epoch as a uint32_t of this machine, then the INIT. */
+static int load(struct resume *resume)
+{
+	struct {
+		uint32_t epoch;
+		unsigned char init[RESUME_INIT_MAX];
+	} file;
+	ssize_t got = pread(resume->fd, &file, sizeof(file), 0);
+
+	if (got < 0)
+		return -errno;
+	/* Its daemon died before it had one: that is the first start again. */
+	if ((size_t)got <= sizeof(file.epoch))
+		return 0;
+	resume->epoch = file.epoch + 1;
+	resume->size = (size_t)got - sizeof(file.epoch);
+	memcpy(resume->init, file.init, resume->size);
+	return is_init(resume) ? 0 : -EINVAL;
+}
+
+static int save(const struct resume *resume)
+{
+	ssize_t put =
+		pwrite(resume->fd, &resume->epoch, sizeof(resume->epoch), 0);
+
+	if (put == sizeof(resume->epoch))
+		put = pwrite(resume->fd, resume->init, resume->size,
+			     sizeof(resume->epoch));
+	if (put < 0)
+		return -errno;
+	return (size_t)put == resume->size ? 0 : -EIO;
+}
+
+int resume_open(const char *path, struct resume *ret, struct error *error)
+{
+	struct resume resume = RESUME_NONE;
+	int r;
+
+	resume.fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	r = resume.fd < 0 ? -errno : load(&resume);
+	if (r == 0 && resume.size > 0)
+		r = save(&resume);
+	if (r == -EINVAL)
+		(void)error_set(error, EXIT_STATUS_OTHER,
+				"resume '%s': holds no INIT; name a new file "
+				"for a new mount",
+				path);
+	else if (r < 0)
+		(void)error_set(error, EXIT_STATUS_OTHER, "resume '%s': %s",
+				path, strerror(-r));
+	if (r < 0) {
+		close_fd(resume.fd);
+		return r;
+	}
+	*ret = resume;
+	return 0;
+}
+
+/* Requests that were in flight come again, with bit 63 in their number. */
+static int ask_again(struct fuse_session *session)
+{
+	const struct fuse_out_header again = { .len = sizeof(again),
+					       .error = NOTIFY_RESEND };
+
+	if (write(fuse_session_fd(session), &again, sizeof(again)) < 0)
+		return errno == EINVAL ? 0 : -errno; /* before Linux 6.9 */
+	return 0;
+}
+
+static int first_init(struct resume *resume, struct fuse_session *session)
+{
+	_cleanup_free_ void *buffer = malloc(READ_MIN);
+	ssize_t got;
+
+	if (buffer == NULL)
+		return -ENOMEM;
+	got = read(fuse_session_fd(session), buffer, READ_MIN);
+	if (got < 0)
+		return -errno;
+	if ((size_t)got > sizeof(resume->init))
+		return -EPROTO;
+	memcpy(resume->init, buffer, (size_t)got);
+	resume->size = (size_t)got;
+	if (!is_init(resume))
+		return -EPROTO;
+	/* Kept before it is answered: the kernel says it once. */
+	return save(resume);
+}
+
+int resume_begin(struct resume *resume, struct fuse_session *session)
+{
+	bool answered = resume->size > 0;
+	int r = answered ? 0 : first_init(resume, session);
+
+	if (r < 0)
+		return r;
+	r = init_flags_serve(session, resume->init, resume->size, answered);
+	return r < 0 || !answered ? r : ask_again(session);
+}

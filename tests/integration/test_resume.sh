@@ -1,0 +1,103 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# A mount outlives its daemon: whoever holds its /dev/fuse descriptor starts
+# the next one, which serves the mount from the INIT that the first one kept.
+. "$(dirname "$0")/lib.sh"
+need_root
+need_allow_other
+
+source_dir sergio src
+src=$dir
+mnt=$T/home/sergio/mnt
+kept=$T/home/sergio/init
+as sergio mkdir "$mnt" "$src/dir"
+as sergio sh -c "echo one >'$src/file'; echo two >'$src/dir/file'"
+
+# This test is the supervisor.
+exec 7<>/dev/fuse
+mount -i -t fuse.idshift-mount -o "fd=7,rootmode=40000,user_id=$(id -u sergio)" \
+	-o "group_id=$(id -g sergio),allow_other,default_permissions" \
+	-o nosuid,nodev supervised "$mnt" || exit
+bed_mounts+=("$mnt")
+
+start() {
+	as_background sergio idshift-mount -f -o "resume=$kept" "$src" \
+		/dev/fd/7 >>"$T/log/daemon" 2>&1
+	daemon=$!
+}
+
+kill_daemon() {
+	kill -KILL "$daemon"
+	wait "$daemon" 2>/dev/null
+}
+
+epoch() {
+	od -An -tu4 -N4 "$kept" | tr -d ' '
+}
+
+userns_start sergio
+inside() {
+	LC_ALL=C "${ns[@]}" "$@" 2>&1
+}
+
+start
+is "the first daemon serves it" "$(inside cat "$mnt/file")" one
+is "... as its first epoch" "$(epoch)" 0
+ok "a container's chown" inside chown 5:6 "$mnt/dir/file"
+mkfifo "$T/go"
+# shellcheck disable=SC2016
+"${ns[@]}" sh -c 'exec 8<"$1" && read -r go && cat <&8' - "$mnt/file" \
+	<"$T/go" >"$T/log/open" 2>&1 &
+holder=$!
+exec 9>"$T/go"
+sleep 0.3
+
+kill_daemon
+start
+is "the next one serves the same mount" "$(inside cat "$mnt/dir/file")" two
+is "... as its second epoch" "$(epoch)" 1
+is "... with what is recorded" "$(inside stat -c %u:%g "$mnt/dir/file")" 5:6
+is "it is still one mount" "$(grep -cF " $mnt " /proc/self/mountinfo)" 1
+# Its handles died with the daemon; none may lead to another file.
+echo >&9
+exec 9>&-
+wait "$holder"
+like "a file that was open then is open no more" "$(cat "$T/log/open")" \
+	"Bad file descriptor"
+
+# Asked while nobody answers.
+kill -STOP "$daemon"
+inside mkdir "$mnt/made" &
+maker=$!
+inside cat "$mnt/dir/file" >"$T/log/late" &
+reader=$!
+sleep 0.3
+kill_daemon
+start
+wait "$maker"
+is "a request that was waiting is answered by the next daemon" $? 0
+wait "$reader"
+is "... another as well" "$(cat "$T/log/late")" two
+is "... and done" "$(inside stat -c %u "$mnt/made")" 0
+
+wrong=
+for i in {1..20}; do
+	inside sh -c "echo $i >'$mnt/f$i'; chown $i:$i '$mnt/f$i'"
+	kill_daemon
+	start
+	for ((j = 1; j <= i; j += 3)); do
+		got=$(inside sh -c "cat '$mnt/f$j'; stat -c %u '$mnt/f$j'")
+		[[ $got == "$j"$'\n'"$j" ]] || wrong+=" $i:$j:$got"
+	done
+done
+is "twenty daemons on, every name leads to its own file" "$wrong" ""
+
+umount "$mnt"
+ok "it ends with the mount" wait_for 5 \
+	sh -c "! kill -0 $daemon 2>/dev/null"
+is "it says nothing" "$(cat "$T/log/daemon")" ""
+
+fails 1 "a file that is none of ours" as sergio sh -c \
+	"echo nonsense nonsense nonsense >'$kept'
+	 idshift-mount -f -o 'resume=$kept' '$src' /dev/fd/7"
+exec 7<&-
