@@ -40,7 +40,7 @@ static inline void reply_result(fuse_req_t req, int r)
 /* -EACCES for an id outside the user namespace's map. */
 int caller_of(const struct filesystem *fs, fuse_req_t req, struct caller *ret);
 
-/* In the group, or with the privilege of one who is (container root). */
+/* In the group, or with the privilege of one who is (CAP_FSETID). */
 bool caller_in_group(const struct filesystem *fs, const struct caller *caller,
 		     const struct view *view);
 
@@ -78,6 +78,21 @@ mode_t mode_without_privileges(const struct filesystem *fs,
  * in the initial namespace.
  */
 void drop_privileges(struct filesystem *fs, fuse_req_t req, uint64_t ino);
+
+/*
+ * Around the write-back of a mapped page, which strips nothing natively: the
+ * source's file system strips for real owners what it sees written.
+ */
+struct privileges {
+	struct node_ref node;
+	int fd; /* -1: nothing to keep */
+	mode_t mode;
+	ssize_t capability_size;
+	char capability[32];
+};
+void privileges_keep(struct filesystem *fs, uint64_t ino, int fd,
+		     struct privileges *ret);
+void privileges_restore(struct privileges *kept);
 
 /*
  * An object found as `name` in a directory: a node, one lookup added, and the

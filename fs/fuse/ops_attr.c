@@ -6,6 +6,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "caller.h"
 #include "idshift/backing.h"
 #include "idshift/cleanup.h"
 #include "judge.h"
@@ -63,10 +64,38 @@ struct attr_change {
 	struct view view;
 };
 
+static bool owner_or_capable(const struct attr_change *c)
+{
+	_cleanup_rights_ struct caller_rights rights = { .groups = NULL };
+	struct access_object object = { .uid = c->view.uid,
+					.gid = c->view.gid,
+					.mode = c->view.mode };
+
+	return caller_rights(c->fs, &c->caller, &c->view, &rights) == 0 &&
+	       access_owner(&rights.who, &object, NULL) == 0;
+}
+
+/*
+ * To clear a bit is a chmod: CAP_CHOWN alone is not enough for it, and setgid
+ * goes if the caller is not in the new group (setattr_prepare()).
+ */
+static int clear_by_chown(const struct attr_change *c, struct view *want)
+{
+	struct view given = { .uid = c->view.uid, .gid = want->gid };
+
+	if (!owner_or_capable(c))
+		return -EPERM;
+	if ((want->mode & S_ISGID) != 0 && !S_ISDIR(want->mode) &&
+	    !caller_in_group(c->fs, &c->caller, &given))
+		want->mode &= ~(mode_t)S_ISGID;
+	return 0;
+}
+
 /* The wanted owner and mode, the present one where nothing is asked. */
 static int wanted_view(const struct attr_change *c, struct view *ret)
 {
 	const struct view_policy *policy = c->fs->policy;
+	int r = 0;
 
 	*ret = c->view;
 	/* An id outside the map: chown(2) in a user namespace says EINVAL. */
@@ -82,10 +111,12 @@ static int wanted_view(const struct attr_change *c, struct view *ret)
 	if ((c->to_set & (SET_OWNER | FUSE_SET_ATTR_SIZE)) != 0)
 		ret->mode =
 			mode_without_privileges(c->fs, &c->caller, &c->view);
+	if ((c->to_set & SET_OWNER) != 0 && ret->mode != c->view.mode)
+		r = clear_by_chown(c, ret);
 	if ((c->to_set & FUSE_SET_ATTR_MODE) != 0)
 		ret->mode = (c->view.mode & S_IFMT) |
 			    (c->attr->st_mode & MODE_BITS);
-	return 0;
+	return r;
 }
 
 static int change_view(struct attr_change *c, const struct view *want)
@@ -153,18 +184,11 @@ static int change_times(const struct attr_change *c)
  */
 static int drop_and_touch(struct attr_change *c)
 {
-	struct access_caller who = { .uid = c->caller.uid,
-				     .gid = c->caller.gid };
-	struct access_object object = { .uid = c->view.uid,
-					.gid = c->view.gid,
-					.mode = c->view.mode };
 	struct view want = c->view;
 	struct disk_owner disk = backing_owner(&c->stx);
 
 	want.mode = mode_without_privileges(c->fs, &c->caller, &want);
-	if (who.uid.value == 0)
-		who.caps = ACCESS_CAP_ALL;
-	if (want.mode != c->view.mode && access_owner(&who, &object, NULL) < 0)
+	if (want.mode != c->view.mode && !owner_or_capable(c))
 		return node_has_writer(c->node) ? 0 : -EPERM;
 	if (!view_is_ours(c->fs->policy, &disk))
 		return 0;

@@ -3,10 +3,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/xattr.h>
 #include <string.h>
 #include <sys/sysmacros.h>
+#include <sys/xattr.h>
 #include <time.h>
 
+#include "caller.h"
 #include "idshift/backing.h"
 #include "idshift/cleanup.h"
 #include "judge.h"
@@ -73,57 +76,19 @@ void fill_attr(const struct filesystem *fs, const struct statx *stx,
 	};
 }
 
-#define GROUPS_ROOM 1024
-
-/*
- * The caller's supplementary groups as container ids.  /proc/PID/status shows
- * them in the reader's user namespace, which is the mount's: wire ids.
- */
-static size_t caller_groups(const struct filesystem *fs,
-			    const struct caller *caller,
-			    struct container_id *groups, size_t room)
-{
-	const struct access_caller *judge = fs->config.judge;
-	gid_t *wire;
-	size_t count = 0;
-	int n;
-
-	if (judge != NULL) {
-		for (; count < judge->group_count && count < room; count++)
-			groups[count] = judge->groups[count];
-		return count;
-	}
-	wire = calloc(room, sizeof(*wire));
-	if (wire == NULL)
-		return 0;
-	n = fuse_req_getgroups(caller->req, (int)room, wire);
-	for (int i = 0; i < n && (size_t)i < room; i++) {
-		if (userns_to_container(&fs->policy->userns_gid,
-					WIRE_ID(wire[i]), &groups[count]))
-			count++;
-	}
-	free(wire);
-	return count;
-}
-
 bool caller_in_group(const struct filesystem *fs, const struct caller *caller,
 		     const struct view *view)
 {
-	_cleanup_free_ struct container_id *groups = NULL;
-	struct access_caller who = { .uid = caller->uid, .gid = caller->gid };
+	_cleanup_rights_ struct caller_rights rights = { .groups = NULL };
 
-	/* capable_wrt_inode_uidgid(): both ids have to be mapped. */
-	if (caller->uid.value == 0 && container_id_is_mapped(view->uid) &&
-	    container_id_is_mapped(view->gid))
-		return true;
 	if (container_id_equal(caller->gid, view->gid))
 		return true;
-	groups = calloc(GROUPS_ROOM, sizeof(*groups));
-	if (groups == NULL)
+	if (caller_rights(fs, caller, view, &rights) < 0)
 		return false;
-	who.groups = groups;
-	who.group_count = caller_groups(fs, caller, groups, GROUPS_ROOM);
-	return access_in_group(&who, view->gid);
+	return access_in_group(&rights.who, view->gid) ||
+	       ((rights.who.caps & ACCESS_CAP_FSETID) != 0 &&
+		container_id_is_mapped(view->uid) &&
+		container_id_is_mapped(view->gid));
 }
 
 mode_t mode_without_privileges(const struct filesystem *fs,
@@ -167,23 +132,60 @@ void drop_privileges(struct filesystem *fs, fuse_req_t req, uint64_t ino)
 	(void)pthread_mutex_unlock(node_change_lock(&node));
 }
 
+static bool read_privileges(int fd, struct privileges *ret)
+{
+	struct stat stat;
+
+	if (fstat(fd, &stat) < 0)
+		return false;
+	ret->mode = stat.st_mode & MODE_BITS;
+	ret->capability_size = fgetxattr(fd, XATTR_NAME_CAPS, ret->capability,
+					 sizeof(ret->capability));
+	return is_privileged(stat.st_mode) || ret->capability_size >= 0;
+}
+
+void privileges_keep(struct filesystem *fs, uint64_t ino, int fd,
+		     struct privileges *ret)
+{
+	*ret = (struct privileges){ .node = NODE_REF_NONE, .fd = -1 };
+	if (!fs->policy->real_owners || !read_privileges(fd, ret) ||
+	    node_acquire(fs->nodes, ino, &ret->node) < 0)
+		return;
+	/* Else a chmod of the meantime would be undone. */
+	(void)pthread_mutex_lock(node_change_lock(&ret->node));
+	if (read_privileges(fd, ret))
+		ret->fd = fd;
+	else
+		(void)pthread_mutex_unlock(node_change_lock(&ret->node));
+}
+
+void privileges_restore(struct privileges *kept)
+{
+	struct privileges now = { .mode = kept->mode };
+
+	if (kept->fd >= 0) {
+		(void)read_privileges(kept->fd, &now);
+		if (now.mode != kept->mode)
+			(void)fchmod(kept->fd, kept->mode);
+		if (now.capability_size < 0 && kept->capability_size >= 0)
+			(void)fsetxattr(kept->fd, XATTR_NAME_CAPS,
+					kept->capability,
+					(size_t)kept->capability_size, 0);
+		(void)pthread_mutex_unlock(node_change_lock(&kept->node));
+	}
+	node_release(&kept->node);
+}
+
 static int view_grants(const struct filesystem *fs, const struct caller *caller,
 		       const struct view *view, unsigned int wanted)
 {
-	_cleanup_free_ struct container_id *groups =
-		calloc(GROUPS_ROOM, sizeof(*groups));
+	_cleanup_rights_ struct caller_rights rights = { .groups = NULL };
 	struct access_object object = { .uid = view->uid,
 					.gid = view->gid,
 					.mode = view->mode };
-	struct access_caller who = { .uid = caller->uid, .gid = caller->gid };
+	int r = caller_rights(fs, caller, view, &rights);
 
-	if (groups == NULL)
-		return -ENOMEM;
-	who.groups = groups;
-	who.group_count = caller_groups(fs, caller, groups, GROUPS_ROOM);
-	if (caller->uid.value == 0)
-		who.caps = ACCESS_CAP_ALL;
-	return access_check(&who, &object, wanted, NULL);
+	return r < 0 ? r : access_check(&rights.who, &object, wanted, NULL);
 }
 
 int widen(const struct filesystem *fs, const struct caller *caller,
