@@ -306,6 +306,7 @@ static void list_add(struct name_list *list, const char *name)
 static int list_disk(const struct target *target, struct name_list *list)
 {
 	_cleanup_free_ char *names = malloc(XATTR_LIST_MAX);
+	bool real_owners = target->fs->policy->real_owners;
 	ssize_t size;
 
 	if (names == NULL)
@@ -321,7 +322,8 @@ static int list_disk(const struct target *target, struct name_list *list)
 			break; /* not terminated */
 		kind = name_kind(target->fs, names + at);
 		if (kind == NAME_DISK || kind == NAME_ACL_ACCESS ||
-		    kind == NAME_ACL_DEFAULT)
+		    kind == NAME_ACL_DEFAULT ||
+		    (kind == NAME_CAPABILITY && real_owners))
 			list_add(list, names + at);
 		at += len;
 	}
@@ -339,12 +341,8 @@ static void list_recorded(const struct target *target, struct name_list *list)
 		{ SIDE_CAPABILITY, XATTR_NAME_CAPS },
 	};
 
-	if (target->fs->policy->real_owners) {
-		if (backing_getxattr(target->node.fd, XATTR_NAME_CAPS, NULL,
-				     0) >= 0)
-			list_add(list, XATTR_NAME_CAPS);
+	if (target->fs->policy->real_owners)
 		return;
-	}
 	for (size_t i = 0; i < sizeof(recorded) / sizeof(recorded[0]); i++) {
 		if (side_exists(target->fs->records.db, target->node.fd,
 				&target->stx, recorded[i].side))

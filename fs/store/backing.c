@@ -114,9 +114,9 @@ int backing_touch_ctime(int path_fd, const struct statx *stx)
 {
 	/*
 	 * chown(-1, -1) would do for all, but clears setuid bits and
-	 * capabilities of the disk's own on regular files.
+	 * capabilities of the disk's own.
 	 */
-	if (S_ISREG(stx->stx_mode) || S_ISDIR(stx->stx_mode))
+	if (!S_ISLNK(stx->stx_mode))
 		return backing_chmod(path_fd, stx->stx_mode & MODE_BITS);
 	return result(
 		fchownat(path_fd, "", (uid_t)-1, (gid_t)-1, AT_EMPTY_PATH));

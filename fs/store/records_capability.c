@@ -127,7 +127,10 @@ static int judge_flags(const struct records *records, int path_fd,
 	return len < 0 && (flags & XATTR_REPLACE) != 0 ? (int)len : 0;
 }
 
-/* ctime moves as with an attribute on the object, wherever it is kept. */
+/*
+ * NULL removes.  ctime moves as with an attribute on the object, wherever it is
+ * kept.
+ */
 static int write_value(const struct records *records, int path_fd,
 		       const struct statx *stx, const void *value, size_t size)
 {
@@ -135,7 +138,7 @@ static int write_value(const struct records *records, int path_fd,
 	ssize_t len;
 	int r;
 
-	if (records->policy->real_owners && size == 0)
+	if (records->policy->real_owners && value == NULL)
 		return backing_removexattr(path_fd, XATTR_NAME_CAPS);
 	if (records->policy->real_owners)
 		return backing_setxattr(path_fd, XATTR_NAME_CAPS, value, size,
@@ -164,6 +167,8 @@ int records_capability_set(const struct records *records, int path_fd,
 	r = judge_flags(records, path_fd, stx, flags);
 	if (r < 0)
 		return r;
+	if (size == 0 && records->policy->real_owners)
+		return write_value(records, path_fd, stx, "", 0);
 	if (size == 0)
 		return write_value(records, path_fd, stx, empty_value,
 				   sizeof(empty_value));
