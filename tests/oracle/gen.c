@@ -287,7 +287,23 @@ static void gen_start(struct rng *rng, unsigned int index, struct op *op)
 
 static unsigned int callers(const struct gen *gen)
 {
-	return gen->options->no_capabilities ? IDENTITIES : IDENTITIES - 1;
+	return gen->options->capabilities ? IDENTITIES : ORDINARY;
+}
+
+/* Mostly an ordinary one. */
+static unsigned int gen_caller(struct gen *gen)
+{
+	switch (rng_below(&gen->rng, 10)) {
+	case 0:
+	case 1:
+		return 0;
+	case 2:
+	case 3:
+	case 4:
+		return rng_below(&gen->rng, callers(gen));
+	default:
+		return rng_below(&gen->rng, ORDINARY);
+	}
 }
 
 /* Often the owner of the object: others are refused nearly all. */
@@ -368,7 +384,7 @@ void gen_op(struct gen *gen, unsigned int index, struct op *ret)
 
 	memset(ret, 0, sizeof(*ret));
 	gen->picked = NULL;
-	ret->who = rng_below(rng, 10) < 2 ? 0 : rng_below(rng, callers(gen));
+	ret->who = gen_caller(gen);
 	ret->slot = rng_below(rng, SLOTS);
 	ret->kind = gen_kind(rng, gen->options);
 	if (index >= 2 && index < 7)

@@ -14,17 +14,41 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#define BIT(capability) (UINT64_C(1) << (capability))
+#define ALL_CAPABILITIES UINT64_MAX
+#define CAPS_DAC (BIT(CAP_DAC_OVERRIDE) | BIT(CAP_DAC_READ_SEARCH))
+
 /* Two users share group 2000, one has it as its primary group. */
 const struct identity identities[IDENTITIES] = {
-	{ "root", 0, 0, 0, { 0 }, false },
-	{ "u1000", 1000, 1000, 0, { 0 }, false },
-	{ "u1001", 1001, 1001, 0, { 0 }, false },
-	{ "u5", 5, 60, 0, { 0 }, false },
-	{ "u1000+2000,60", 1000, 1000, 2, { 2000, 60 }, false },
-	{ "u1001+2000", 1001, 1001, 1, { 2000 }, false },
-	{ "u1002:2000+1000", 1002, 2000, 1, { 1000 }, false },
-	/* Takes part only if it is asked for. */
-	{ "root-nocaps", 0, 0, 0, { 0 }, true },
+	{ "root", 0, 0, 0, { 0 }, 0, 0 },
+	{ "u1000", 1000, 1000, 0, { 0 }, 0, 0 },
+	{ "u1001", 1001, 1001, 0, { 0 }, 0, 0 },
+	{ "u5", 5, 60, 0, { 0 }, 0, 0 },
+	{ "u1000+2000,60", 1000, 1000, 2, { 2000, 60 }, 0, 0 },
+	{ "u1001+2000", 1001, 1001, 1, { 2000 }, 0, 0 },
+	{ "u1002:2000+1000", 1002, 2000, 1, { 1000 }, 0, 0 },
+	/* As podman run --cap-drop, --cap-add with --user. */
+	{ "root-all", 0, 0, 0, { 0 }, ALL_CAPABILITIES, 0 },
+	{ "root-all+2000", 0, 0, 1, { 2000 }, ALL_CAPABILITIES, 0 },
+	{ "root-fsetid", 0, 0, 0, { 0 }, BIT(CAP_FSETID), 0 },
+	{ "root-fowner", 0, 0, 0, { 0 }, BIT(CAP_FOWNER), 0 },
+	{ "root-chown", 0, 0, 0, { 0 }, BIT(CAP_CHOWN), 0 },
+	{ "root-dac", 0, 0, 0, { 0 }, CAPS_DAC, 0 },
+	{ "u1000+chown,fsetid",
+	  1000,
+	  1000,
+	  0,
+	  { 0 },
+	  0,
+	  BIT(CAP_CHOWN) | BIT(CAP_FSETID) },
+	{ "u1001+dac", 1001, 1001, 0, { 0 }, 0, BIT(CAP_DAC_OVERRIDE) },
+	{ "u5+fowner,setfcap",
+	  5,
+	  60,
+	  0,
+	  { 0 },
+	  0,
+	  BIT(CAP_FOWNER) | BIT(CAP_SETFCAP) },
 };
 
 static int wait_byte(int fd)
@@ -140,23 +164,37 @@ static void actor_call(struct shared *shared, struct actor *actor)
 	op_execute(op, actor, TREE_B, &shared->results[TREE_B]);
 }
 
-static int drop_capabilities(void)
+static int set_capabilities(uint64_t lost, uint64_t given)
 {
 	struct __user_cap_header_struct header = {
 		.version = _LINUX_CAPABILITY_VERSION_3,
 	};
-	struct __user_cap_data_struct none[2] = { { 0 } };
+	struct __user_cap_data_struct data[2];
 
-	return syscall(SYS_capset, &header, none) < 0 ? -errno : 0;
+	if (syscall(SYS_capget, &header, data) < 0)
+		return -errno;
+	for (unsigned int i = 0; i < 2; i++) {
+		uint32_t had = data[i].permitted & ~(uint32_t)(lost >> i * 32);
+
+		if (given != 0)
+			had &= (uint32_t)(given >> i * 32);
+		data[i].permitted = had;
+		data[i].effective = had;
+		data[i].inheritable = 0;
+	}
+	return syscall(SYS_capset, &header, data) < 0 ? -errno : 0;
 }
 
 static int become(const struct identity *identity)
 {
 	if (setgroups(identity->group_count, identity->groups) < 0 ||
 	    setresgid(identity->gid, identity->gid, identity->gid) < 0 ||
+	    prctl(PR_SET_KEEPCAPS, identity->given != 0) < 0 ||
 	    setresuid(identity->uid, identity->uid, identity->uid) < 0)
 		return -errno;
-	return identity->no_capabilities ? drop_capabilities() : 0;
+	if (identity->lost == 0 && identity->given == 0)
+		return 0;
+	return set_capabilities(identity->lost, identity->given);
 }
 
 static void worker(struct driver *driver, const struct identity *identity,

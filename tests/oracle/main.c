@@ -33,7 +33,9 @@ static const char usage[] =
 	"  --without A,B     calls not to make\n"
 	"  --ignore C:F,...  differences to look past, by call and field\n"
 	"  --keep-going      count differences by class\n"
-	"  --nocaps          a root without capabilities takes part\n"
+	"  --caps on|off     roots with fewer capabilities, users with some "
+	"(on)\n"
+	"  --real-owners     A's owners and modes are those of --source, too\n"
 	"  --stats           what the calls gave, by kind\n"
 	"  --shrink SECONDS  time to shrink one sequence (20; 0: don't)\n"
 	"  --replay FILE     the sequences (lines R) of an earlier output\n"
@@ -266,7 +268,8 @@ static const struct option long_options[] = {
 	{ "moved", required_argument, NULL, 'm' },
 	{ "ignore", required_argument, NULL, 'x' },
 	{ "without", required_argument, NULL, 'w' },
-	{ "nocaps", no_argument, NULL, 'c' },
+	{ "caps", required_argument, NULL, 'c' },
+	{ "real-owners", no_argument, NULL, 'o' },
 	{ "stats", no_argument, NULL, 't' },
 	{ "keep-going", no_argument, NULL, 'g' },
 	{ "shrink", required_argument, NULL, 'q' },
@@ -337,7 +340,10 @@ static bool set_option(struct options *options, int letter, const char *text)
 		options->keep_going = true;
 		return true;
 	case 'c':
-		options->no_capabilities = true;
+		options->capabilities = strcmp(text, "on") == 0;
+		return options->capabilities || strcmp(text, "off") == 0;
+	case 'o':
+		options->real_owners = true;
 		return true;
 	case 't':
 		options->stats = true;
@@ -362,6 +368,7 @@ int main(int argc, char **argv)
 		.every = 16,
 		.shrink_seconds = 20,
 		.acl = true,
+		.capabilities = true,
 		.moved = true,
 		.uid = 1000,
 		.gid = 1000,

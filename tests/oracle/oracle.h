@@ -31,7 +31,9 @@
 #define CAGE "c/c/t"   /* the tree inside its epoch's directory */
 #define TREE_NODES 600 /* objects compared at most */
 #define ERRNOS 140
-#define IDENTITIES 8
+#define IDENTITIES 16
+/* The first of them; the others differ in their capabilities. */
+#define ORDINARY 7
 
 enum tree_id { TREE_A, TREE_B, TREES };
 
@@ -94,7 +96,8 @@ struct identity {
 	gid_t gid;
 	size_t group_count;
 	gid_t groups[4];
-	bool no_capabilities;
+	uint64_t lost;	/* capabilities that root lacks, as 1 << CAP_... */
+	uint64_t given; /* and that another user has */
 };
 
 /* A process that makes calls: its directory and descriptors in both trees. */
@@ -129,9 +132,10 @@ struct options {
 	bool acl;
 	bool moved; /* compare whether ctime and mtime moved */
 	bool keep_going;
-	bool no_capabilities; /* a root without capabilities takes part */
-	bool stats;	      /* how often each call gave which errno */
-	uid_t uid; /* who owns B's source, container root on the host */
+	bool capabilities; /* roots with less, users with more take part */
+	bool real_owners;  /* B's source is to be just as A on disk */
+	bool stats;	   /* how often each call gave which errno */
+	uid_t uid;	   /* who owns B's source, container root on the host */
 	gid_t gid;
 	uint32_t sub_first, sub_count;
 };
@@ -170,7 +174,8 @@ struct driver {
 	unsigned int epochs; /* directories made so far */
 	uint64_t stuck;	     /* trees B that could not be removed */
 	time_t started;
-	bool moved; /* ctime and mtime moving is compared */
+	bool mapped; /* something was written through a mapping */
+	bool moved;  /* ctime and mtime moving is compared */
 	bool moved_directories;
 	struct tree trees[TREES];
 	uint32_t stats[OP_COUNT][ERRNOS];

@@ -1,17 +1,19 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# run.sh OPS SEED [host|userns|plain] [acl|noacl] [OPTION...]
+# run.sh OPS SEED [host|userns|disk|disk-userns|plain] [acl|noacl] [OPTION...]
 #
 # The same random calls in a plain directory and on idshift-mount, made on the
-# host by an ordinary user (host), inside the user namespace (userns), or, to
-# test the oracle itself, in another plain directory (plain).  OPTIONs go to
-# the oracle: --keep-going, --replay FILE...
+# host by an ordinary user (host), inside the user namespace (userns), with real
+# owners by root (disk) or by the namespace's root (disk-userns), or, to test
+# the oracle itself, in another plain directory (plain).  OPTIONs go to the
+# oracle: --keep-going, --replay FILE...
 #
 # Exit code 0: no difference; 77: it can't run here, and why.  Environment:
 #   IDSHIFT_BUILD           the build directory
 #   ORACLE                  the oracle's program, else IDSHIFT_BUILD/tests/oracle
 #   ORACLE_BASE             where the trees go (/var/tmp)
-#   ORACLE_FS=tmpfs         on a tmpfs instead
+#   ORACLE_FS=TYPE          on a tmpfs instead, or on an image in memory of
+#                           ext4, xfs or btrfs
 #   ORACLE_MOUNT_OPTIONS    options for idshift-mount, each a word
 set -u
 root=$(cd "$(dirname "$0")/../.." && pwd)
@@ -33,7 +35,7 @@ shift 2
 how=host acl=on
 while (($# > 0)); do
 	case $1 in
-	host | userns | plain) how=$1 ;;
+	host | userns | disk | disk-userns | plain) how=$1 ;;
 	acl) acl=on ;;
 	noacl) acl=off ;;
 	*) break ;;
@@ -58,8 +60,18 @@ base=$ORACLE_BED
 
 mount --make-rprivate / || exit
 chmod 755 "$base"
-if [[ ${ORACLE_FS-} == tmpfs ]]; then
+fs=${ORACLE_FS-}
+if [[ $fs == tmpfs ]]; then
 	mount -t tmpfs -o mode=755,noatime,nosuid,nodev oracle "$base" || exit
+elif [[ -n $fs ]]; then
+	command -v "mkfs.$fs" >/dev/null || skip "no mkfs.$fs"
+	mount -t tmpfs -o mode=755,size=1g oracle "$base" || exit
+	truncate -s 512M "$base/image"
+	"mkfs.$fs" -q "$base/image" || exit
+	# The image is hidden then, and in use until the last mount is gone.
+	mount -t "$fs" -o loop,noatime,nosuid,nodev "$base/image" "$base" ||
+		skip "kernel: no $fs, or no loop devices"
+	chmod 755 "$base"
 else
 	# Access times aren't compared, but those set explicitly must stay.
 	mount --bind "$base" "$base" || exit
@@ -108,9 +120,22 @@ log=$base/sys/log
 : >"$log"
 chmod 666 "$log"
 
-if [[ $how == host ]]; then
-	user=(setpriv --reuid 1000 --regid 1000 --init-groups)
-	"${user[@]}" "$daemon" -f "${options[@]}" "$base/src" "$base/mnt" \
+user=(setpriv --reuid 1000 --regid 1000 --init-groups)
+mounter=("${user[@]}")
+case $how in
+disk)
+	mounter=()
+	options+=(-o chown=disk --uidmap 0:1000:1 --uidmap 1:100000:65536
+		--gidmap 0:1000:1 --gidmap 1:100000:65536)
+	args+=(--real-owners)
+	;;
+disk-userns)
+	options+=(-o chown=disk)
+	args+=(--real-owners)
+	;;
+esac
+if [[ $how == host || $how == disk ]]; then
+	"${mounter[@]}" "$daemon" -f "${options[@]}" "$base/src" "$base/mnt" \
 		>>"$log" 2>&1 &
 	pid=$!
 	for ((i = 0; i < 100; i++)); do
@@ -131,7 +156,7 @@ fi
 
 "$oracle" "${args[@]}" --source "$base/src" "$base/a" "$base/mnt"
 status=$?
-if [[ $how == host ]]; then
+if [[ $how == host || $how == disk ]]; then
 	kill -0 "$pid" 2>/dev/null || {
 		echo "run.sh: the daemon died"
 		status=1
