@@ -102,7 +102,8 @@ static int making_begin(struct making *m, const struct creation *creation)
 		return r;
 	/* Its file system makes the mode of what was asked for. */
 	if (creation->disk_default_acl)
-		m->plan.mode = m->want.mode & MODE_BITS;
+		m->plan.mode =
+			m->want.mode & MODE_BITS & ~(mode_t)(S_ISUID | S_ISGID);
 	m->plain = policy->real_owners ||
 		   (!m->plan.recorded && creation->default_acl == NULL &&
 		    disk_id_equal(m->plan.gid, made.gid));
@@ -208,6 +209,25 @@ int create_file(const struct creation *c, struct statx *ret_stx,
 	return fd;
 }
 
+/*
+ * A hostile colleague may have put something else in its place, to have it
+ * opened to him: of another type, or older than the directory's last change
+ * before (by the file system's own clock).
+ */
+static bool is_new(const struct creation *c, const struct statx *stx)
+{
+	const struct statx_timestamp *birth = &stx->stx_btime;
+	const struct statx_timestamp *before = &c->dir->stx_ctime;
+
+	if ((stx->stx_mode & S_IFMT) != (c->want.mode & S_IFMT))
+		return false;
+	if ((stx->stx_mask & STATX_BTIME) == 0)
+		return true;
+	return birth->tv_sec > before->tv_sec ||
+	       (birth->tv_sec == before->tv_sec &&
+		birth->tv_nsec >= before->tv_nsec);
+}
+
 /* The new object, if it is still what was made. */
 static int open_made(const struct creation *c)
 {
@@ -220,10 +240,7 @@ static int open_made(const struct creation *c)
 	r = backing_stat(fd, &stx);
 	if (r < 0)
 		return r;
-	/* A hostile colleague may have put something else there. */
-	if ((stx.stx_mode & S_IFMT) != (c->want.mode & S_IFMT))
-		return -ESTALE;
-	return take_fd(&fd);
+	return is_new(c, &stx) ? take_fd(&fd) : -ESTALE;
 }
 
 /* The new object's path fd, its record and mode made; or no object. */

@@ -6,10 +6,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <syslog.h>
+#include <time.h>
 
 #include "idshift/backing.h"
 #include "idshift/cleanup.h"
 #include "records_internal.h"
+
+/* Longer than a tick of the kernel's clock for times of files. */
+#define FRESH_NS INT64_C(20000000)
+#define SECOND_NS INT64_C(1000000000)
 
 static void log_malformed(const struct statx *stx)
 {
@@ -129,6 +134,24 @@ static bool same_state(const struct statx *a, const struct statx *b)
 	       a->stx_ctime.tv_nsec == b->stx_ctime.tv_nsec;
 }
 
+/*
+ * Changed so lately that the same ctime may stand for another change: a
+ * rename moves it, but before Linux 6.13 by ticks of the clock.
+ */
+static bool is_fresh(const struct statx *stx)
+{
+	struct timespec now;
+	int64_t seconds;
+
+	(void)clock_gettime(CLOCK_REALTIME_COARSE, &now);
+	seconds = now.tv_sec - stx->stx_ctime.tv_sec;
+	if (seconds < 0 || seconds > 1)
+		return seconds < 0;
+	return seconds * SECOND_NS + now.tv_nsec -
+		       (int64_t)stx->stx_ctime.tv_nsec <
+	       FRESH_NS;
+}
+
 int records_view_child(const struct records *records, int dir_fd,
 		       uint64_t dir_dev, const char *name,
 		       const struct statx *stx, struct view *ret)
@@ -148,13 +171,19 @@ int records_view_child(const struct records *records, int dir_fd,
 		return -EAGAIN;
 	len = side_read_child(records->db, dir_fd, name, stx,
 			      SIDE_OVERRIDE_STAT, text, sizeof(text));
+	if (len < 0)
+		return -EAGAIN;
+	/*
+	 * Whose record it is, or who has none: the name may have led elsewhere
+	 * meanwhile.  Without its record an object would be the mounting
+	 * user's for all in the container.
+	 */
+	if (is_fresh(stx) || backing_stat_child(dir_fd, name, &again) < 0 ||
+	    !same_state(stx, &again))
+		return -EAGAIN;
 	if (len == 0)
 		return 0;
-	if (len < 0 || override_stat_parse(text, (size_t)len, &record) < 0)
-		return -EAGAIN;
-	/* Whose record it is. */
-	if (backing_stat_child(dir_fd, name, &again) < 0 ||
-	    !same_state(stx, &again))
+	if (override_stat_parse(text, (size_t)len, &record) < 0)
 		return -EAGAIN;
 	view_of(records->policy, &disk, &record, ret);
 	return mode_counts(ret, &record) || S_ISLNK(stx->stx_mode) ? 0 :
