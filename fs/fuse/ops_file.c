@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -249,20 +250,86 @@ void op_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t offset,
 	reply_result(req, r);
 }
 
+/*
+ * The kernel asks for holes without writing back what was changed through a
+ * mapping (fuse_lseek() in linux fs/fuse/file.c), which is data natively: have
+ * it write back, and with that forget, its pages of the hole.  It waits for us
+ * to take them, on other threads than this: so one at a time.  False: another
+ * is at it.
+ */
+static bool write_back(struct filesystem *fs, fuse_ino_t ino, off_t from,
+		       off_t to)
+{
+	if (fs->session == NULL)
+		return true;
+	if (atomic_exchange(&fs->writing_back, true))
+		return false;
+	(void)fuse_lowlevel_notify_inval_inode(fs->session, ino, from,
+					       to - from);
+	atomic_store(&fs->writing_back, false);
+	return true;
+}
+
+static off_t seek(int fd, off_t off, int whence)
+{
+	off_t at = lseek(fd, off, whence);
+
+	return at < 0 ? -errno : at;
+}
+
+/*
+ * SEEK_DATA or SEEK_HOLE in a file that may be mapped for writing, of which
+ * the source says `at`.  Only what it holds for a hole can be other than it
+ * says.  Where we can't know, all is data: lseek(2) permits that.
+ */
+static off_t seek_mapped(struct filesystem *fs, fuse_ino_t ino, int fd,
+			 off_t off, int whence, off_t at)
+{
+	off_t size = seek(fd, 0, SEEK_END);
+	off_t end, again;
+
+	if (off < 0 || off >= size)
+		return at;
+	if (whence == SEEK_DATA) {
+		if (at == off)
+			return at;
+		if (!write_back(fs, ino, off, at < 0 ? size : at))
+			return off;
+		return seek(fd, off, whence);
+	}
+	if (at < 0 || at >= size)
+		return at;
+	end = seek(fd, at, SEEK_DATA);
+	if (!write_back(fs, ino, at, end < 0 ? size : end))
+		return size;
+	again = seek(fd, off, whence);
+	/* Only data from where the hole began lets us look farther. */
+	if (again == at || again < 0 || again >= size)
+		return again;
+	return write_back(fs, ino, again, size) ? seek(fd, off, whence) : size;
+}
+
+static off_t do_lseek(struct filesystem *fs, fuse_ino_t ino, int fd, off_t off,
+		      int whence)
+{
+	_cleanup_node_ struct node_ref node = NODE_REF_NONE;
+	off_t at = seek(fd, off, whence);
+
+	if ((whence != SEEK_DATA && whence != SEEK_HOLE) ||
+	    node_acquire(fs->nodes, ino, &node) < 0 || !node_has_writer(&node))
+		return at;
+	return seek_mapped(fs, ino, fd, off, whence, at);
+}
+
 void op_lseek(fuse_req_t req, fuse_ino_t ino, off_t off, int whence,
 	      struct fuse_file_info *fi)
 {
-	int fd = handle_fd(filesystem_of(req)->handles, fi->fh);
-	off_t at;
+	struct filesystem *fs = filesystem_of(req);
+	int fd = handle_fd(fs->handles, fi->fh);
+	off_t at = fd < 0 ? fd : do_lseek(fs, ino, fd, off, whence);
 
-	(void)ino;
-	if (fd < 0) {
-		reply_result(req, fd);
-		return;
-	}
-	at = lseek(fd, off, whence);
 	if (at < 0)
-		reply_result(req, -errno);
+		reply_result(req, (int)at);
 	else
 		(void)fuse_reply_lseek(req, at);
 }

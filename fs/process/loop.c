@@ -13,8 +13,8 @@
 #include <stdlib.h>
 #include <time.h>
 
-/* The second one runs only while the first waits. */
-#define MIN_THREADS 2
+/* All but the first run only while others wait: see loop_run(). */
+#define MIN_THREADS 3
 /* How often the watchdog looks while there are requests. */
 #define TICK_NS 300000L
 /* Ticks without a request after which it sleeps until the next. */
@@ -260,7 +260,10 @@ int loop_run(struct fuse_session *session, unsigned int max_threads)
 	pthread_t dog;
 	int r;
 
-	/* A notification may wait for pages that another request has locked. */
+	/*
+	 * A notification may wait for pages that another request has locked,
+	 * or for them to be written: by a lock and by lseek(2) at a time.
+	 */
 	if (max_threads < MIN_THREADS)
 		loop.max_threads = max_threads = MIN_THREADS;
 	loop.workers = calloc(max_threads, sizeof(*loop.workers));

@@ -375,7 +375,7 @@ need_podman() {
 compare_fsops() {
 	local name=$1 plain=$2 mounted=$3 program
 	shift 3
-	for program in io names meta; do
+	for program in io holes names meta; do
 		"$@" "fsops_$program" "$plain" >"$T/plain.out" 2>&1
 		"$@" "fsops_$program" "$mounted" >"$T/mounted.out" 2>&1
 		[[ -z ${fsops_without-} ]] ||
