@@ -62,6 +62,7 @@ int driver_reset(struct driver *driver)
 	(void)snprintf(driver->shared->epoch, sizeof(driver->shared->epoch),
 		       "e%lld-%u", (long long)driver->started,
 		       driver->epochs++);
+	driver->mapped = false;
 	for (size_t tree = 0; tree < TREES; tree++) {
 		driver->trees[tree].count = 0;
 		error = tree_make(driver->self.top[tree],
@@ -148,17 +149,42 @@ static bool targets_equal(const struct driver *driver,
 }
 
 /*
- * The one difference that no FUSE daemon can mend: chown(-1, -1) by somebody
- * else on a setuid or setgid file that is refused natively.  It arrives as
- * what the kernel sends ahead of a write, which may not fail: a SETATTR of
- * nothing, and before that the removal of security.capability.
+ * chown(-1, -1) by somebody else on a setuid or setgid file, refused natively.
+ * It arrives as what the kernel sends ahead of a write, which may not fail: a
+ * SETATTR of nothing, and before that the removal of security.capability.
  */
-bool driver_is_unmendable(const struct driver *driver, const struct op *op)
+static bool is_chown_of_nothing(const struct driver *driver,
+				const struct op *op)
 {
 	return (op->kind == OP_CHOWN || op->kind == OP_FCHOWN) &&
 	       (uint32_t)op->arg[0] == UINT32_MAX &&
 	       (uint32_t)op->arg[1] == UINT32_MAX &&
 	       driver->shared->results[TREE_A].err == EPERM;
+}
+
+/*
+ * A page that a mapping dirties becomes data natively with the whole folio
+ * that ext4 has it in, which is as large as a write of some time before, cut
+ * off since, made it (block_page_mkwrite() in linux fs/buffer.c).  What comes
+ * from FUSE is a write of that page.  Only so: more data natively.
+ */
+static bool is_mapped_hole(const struct driver *driver, const struct op *op)
+{
+	const struct result *a = &driver->shared->results[TREE_A];
+	const struct result *b = &driver->shared->results[TREE_B];
+
+	if (op->kind != OP_LSEEK || !driver->mapped || a->err != 0)
+		return false;
+	if (op->arg[1] == SEEK_HOLE)
+		return b->err == 0 && b->ret < a->ret;
+	return op->arg[1] == SEEK_DATA &&
+	       (b->err == ENXIO || (b->err == 0 && b->ret > a->ret));
+}
+
+/* What no FUSE daemon can mend; the trees differ from then on. */
+bool driver_is_unmendable(const struct driver *driver, const struct op *op)
+{
+	return is_chown_of_nothing(driver, op) || is_mapped_hole(driver, op);
 }
 
 static bool ignored(const struct driver *driver, const struct op *op,
@@ -193,6 +219,7 @@ bool driver_step(struct driver *driver, const struct op *op, enum check check,
 			       identities[op->who].name);
 		return false;
 	}
+	driver->mapped |= op->kind == OP_MMAP;
 	if (!results_equal(driver, op, ret) ||
 	    !targets_equal(driver, targets, count, ret))
 		return ignored(driver, op, ret);
