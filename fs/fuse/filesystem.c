@@ -7,6 +7,7 @@
 #include <sys/vfs.h>
 
 #include "idshift/backing.h"
+#include "idshift/intents.h"
 #include "ops.h"
 
 /* Records of objects that have no xattr go with the object. */
@@ -78,6 +79,7 @@ struct filesystem *filesystem_free(struct filesystem *fs)
 	fs->locks = lock_table_free(fs->locks);
 	fs->handles = handle_table_free(fs->handles);
 	fs->nodes = node_table_free(fs->nodes);
+	fs->records.intents = intents_close(fs->records.intents);
 	fs->records.db = records_db_close(fs->records.db);
 	free(fs);
 	return NULL;

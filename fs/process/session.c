@@ -18,6 +18,7 @@
 #include "idshift/cleanup.h"
 #include "idshift/filesystem.h"
 #include "idshift/init_flags.h"
+#include "idshift/intents.h"
 #include "idshift/loop.h"
 #include "idshift/records_db.h"
 #include "idshift/resume.h"
@@ -30,8 +31,16 @@
 /* Started on demand. */
 #define DEFAULT_THREADS 10
 
-/* As many descriptors as we may have; a quarter of them for the cache. */
-static size_t descriptor_bound(const struct options *options)
+/* Requests take so many for a moment, if there are not very few. */
+#define SPARE_FDS 64
+
+/*
+ * As many descriptors as we may have; a quarter of them for the cache.  What
+ * the container has open must leave some: without, nothing could be looked up
+ * or removed any more.
+ */
+static void bound_descriptors(const struct options *options,
+			      struct filesystem_config *config)
 {
 	struct rlimit limit = { .rlim_cur = 1024, .rlim_max = 1024 };
 
@@ -39,9 +48,15 @@ static size_t descriptor_bound(const struct options *options)
 		limit.rlim_cur = limit.rlim_max;
 		(void)setrlimit(RLIMIT_NOFILE, &limit);
 	}
-	if (options->max_fds > 0)
-		return options->max_fds;
-	return limit.rlim_cur / 4;
+	config->max_fds = limit.rlim_cur / 4;
+	if (options->max_fds > 0 && options->max_fds < limit.rlim_cur / 2)
+		config->max_fds = options->max_fds;
+	else if (options->max_fds > 0)
+		config->max_fds = limit.rlim_cur / 2;
+	config->spare_fds_from =
+		limit.rlim_cur - config->max_fds -
+		(limit.rlim_cur / 8 < SPARE_FDS ? limit.rlim_cur / 8 :
+						  SPARE_FDS);
 }
 
 static int open_database(const struct options *options, struct records_db **ret,
@@ -99,6 +114,26 @@ struct run {
 	struct resume resume;
 };
 
+/* As the user, and before the mount could stand in the way in the source. */
+static void open_intents(struct run *run)
+{
+	const struct options *options = run->options;
+	struct records *records = &run->fs->records;
+	_cleanup_free_ char *dir =
+		state_dir(options->state, options->run_as != NULL);
+	int r = -ENOENT;
+
+	if (options->read_only)
+		return;
+	if (dir != NULL)
+		r = intents_open(dir, run->source_fd, records,
+				 &records->intents);
+	if (r < 0)
+		syslog(LOG_WARNING,
+		       "changes may stay half done if this is killed: %s",
+		       strerror(-r));
+}
+
 static int open_filesystem(struct run *run, const struct view_policy *policy,
 			   struct error *error)
 {
@@ -111,7 +146,6 @@ static int open_filesystem(struct run *run, const struct view_policy *policy,
 		.attr_timeout = options->attr_timeout,
 		.entry_timeout = options->entry_timeout,
 		.negative_timeout = options->negative_timeout,
-		.max_fds = descriptor_bound(options),
 		.judge = judged_caller(options),
 		.first_generation = run->resume.epoch << RESUME_EPOCH_SHIFT,
 	};
@@ -127,6 +161,7 @@ static int open_filesystem(struct run *run, const struct view_policy *policy,
 				options->source, strerror(errno));
 		return r;
 	}
+	bound_descriptors(options, &config);
 	/* Every path is judged anew: nothing of names is cached. */
 	if (options->has_caller)
 		config.attr_timeout = config.entry_timeout =
@@ -144,6 +179,7 @@ static int open_filesystem(struct run *run, const struct view_policy *policy,
 	}
 	(void)take_fd(&source);
 	run->source_fd = take_fd(&again);
+	open_intents(run);
 	return 0;
 }
 
@@ -213,7 +249,11 @@ static int run_confined(const struct run *run, struct error *error)
 static int run_mounted(const struct run *run, struct error *error)
 {
 	struct watcher watcher;
-	int r = watcher_start(run->session, &watcher);
+	const struct options *options = run->options;
+	int r = watcher_start(run->session,
+			      options->run_as != NULL ? options->mountpoint :
+							NULL,
+			      &watcher);
 
 	if (r < 0) {
 		fuse_session_unmount(run->session);

@@ -9,6 +9,8 @@
 
 #include "idshift/backing.h"
 #include "idshift/cleanup.h"
+#include "create_internal.h"
+#include "intents_internal.h"
 
 /* A creation as it goes to the disk. */
 struct making {
@@ -110,26 +112,72 @@ static int making_begin(struct making *m, const struct creation *creation)
 	return 0;
 }
 
+int creation_complete(const struct records *records, int fd,
+		      const struct statx *stx, bool disk_default_acl,
+		      const struct acl *default_acl, struct view *want)
+{
+	int r;
+
+	if (disk_default_acl)
+		want->mode =
+			(want->mode & ~(mode_t)0777) | (stx->stx_mode & 0777);
+	r = records_apply(records, fd, stx, want);
+	if (r == 0 && default_acl != NULL && S_ISDIR(stx->stx_mode))
+		r = records_acl_hand_on(records, fd, stx, default_acl);
+	return r;
+}
+
 /* After a plain creation: bring what is not as planned to the wanted view. */
 static int finish(struct making *m, int fd)
 {
 	const struct creation *c = m->creation;
 	const struct statx *stx = &m->stx;
+	struct records records = *c->records;
 	int r = backing_stat(fd, &m->stx);
 
 	if (r < 0)
 		return r;
-	if (c->disk_default_acl)
-		m->want.mode =
-			(m->want.mode & ~(mode_t)0777) | (stx->stx_mode & 0777);
-	else if (m->plain && stx->stx_uid == m->plan.uid.value &&
-		 stx->stx_gid == m->plan.gid.value &&
-		 (stx->stx_mode & MODE_BITS) == m->plan.mode)
+	if (!c->disk_default_acl && m->plain &&
+	    stx->stx_uid == m->plan.uid.value &&
+	    stx->stx_gid == m->plan.gid.value &&
+	    (stx->stx_mode & MODE_BITS) == m->plan.mode)
 		return 0;
-	r = records_apply(c->records, fd, stx, &m->want);
-	if (r == 0 && c->default_acl != NULL && S_ISDIR(stx->stx_mode))
-		r = records_acl_hand_on(c->records, fd, stx, c->default_acl);
+	/* There is one already, or no name that needs one. */
+	if (!m->plain)
+		records.intents = NULL;
+	r = creation_complete(&records, fd, stx, c->disk_default_acl,
+			      c->default_acl, &m->want);
 	return r < 0 ? r : backing_stat(fd, &m->stx);
+}
+
+/* Until its record is there an object is open to the acting user alone. */
+static mode_t first_mode(const struct making *m)
+{
+	if (m->plain || m->creation->disk_default_acl)
+		return m->plan.mode;
+	return m->plan.mode & S_IRWXU;
+}
+
+/* What takes several steps, with its name from the first one on. */
+static int intend(const struct making *m)
+{
+	const struct creation *c = m->creation;
+	const struct intent intent = {
+		.want = m->want,
+		.before = { .uid = m->plan.uid,
+			    .gid = m->plan.gid,
+			    .mode = first_mode(m) },
+		.after = { .uid = m->plan.uid,
+			   .gid = m->plan.gid,
+			   .mode = m->plan.mode },
+		.name = c->name,
+		.disk_default_acl = c->disk_default_acl,
+		.default_acl = c->default_acl,
+	};
+
+	if (m->plain)
+		return INTENT_NONE;
+	return intent_begin(c->records, c->dir_fd, c->dir, &intent);
 }
 
 static int open_unnamed(const struct creation *c, mode_t mode)
@@ -149,29 +197,20 @@ static int create_in_place(struct making *m, mode_t mode)
 {
 	const struct creation *c = m->creation;
 	_cleanup_fd_ int fd = -1;
-	int r;
+	int r, handle = intend(m);
 
 	act_as_caller(m);
 	fd = openat(c->dir_fd, c->name,
 		    O_CREAT | O_EXCL | O_RDWR | O_NOFOLLOW | O_CLOEXEC, mode);
 	r = fd < 0 ? -errno : 0;
 	act_as_self(m);
-	if (r < 0)
-		return r;
-	r = finish(m, fd);
-	if (r < 0) {
-		(void)unlinkat(c->dir_fd, c->name, 0);
-		return r;
+	if (r == 0) {
+		r = finish(m, fd);
+		if (r < 0)
+			(void)unlinkat(c->dir_fd, c->name, 0);
 	}
-	return take_fd(&fd);
-}
-
-/* Until its record is there an object is open to the acting user alone. */
-static mode_t first_mode(const struct making *m)
-{
-	if (m->plain || m->creation->disk_default_acl)
-		return m->plan.mode;
-	return m->plan.mode & S_IRWXU;
+	intent_end(c->records, handle);
+	return r < 0 ? r : take_fd(&fd);
 }
 
 static int create_unnamed(struct making *m)
@@ -257,17 +296,44 @@ static int adopt(struct making *m)
 	return r < 0 ? r : take_fd(&fd);
 }
 
+/* The system call that makes it, as the thread is; 0 or -errno. */
+typedef int make_fn(const struct making *m, const void *detail);
+
+static int make_and_adopt(struct making *m, make_fn *make, const void *detail)
+{
+	int r, handle = intend(m);
+
+	act_as_caller(m);
+	r = make(m, detail);
+	act_as_self(m);
+	if (r == 0)
+		r = adopt(m);
+	intent_end(m->creation->records, handle);
+	return r;
+}
+
+static int make_directory(const struct making *m, const void *detail)
+{
+	const struct creation *c = m->creation;
+
+	(void)detail;
+	return mkdirat(c->dir_fd, c->name, first_mode(m)) < 0 ? -errno : 0;
+}
+
 int create_directory(const struct creation *c)
 {
 	_cleanup_making_ struct making m;
 	int r = making_begin(&m, c);
 
-	if (r < 0)
-		return r;
-	act_as_caller(&m);
-	r = mkdirat(c->dir_fd, c->name, first_mode(&m)) < 0 ? -errno : 0;
-	act_as_self(&m);
-	return r < 0 ? r : adopt(&m);
+	return r < 0 ? r : make_and_adopt(&m, make_directory, NULL);
+}
+
+static int make_symlink(const struct making *m, const void *detail)
+{
+	const struct creation *c = m->creation;
+	const char *target = detail;
+
+	return symlinkat(target, c->dir_fd, c->name) < 0 ? -errno : 0;
 }
 
 int create_symlink(const struct creation *c, const char *target)
@@ -275,12 +341,16 @@ int create_symlink(const struct creation *c, const char *target)
 	_cleanup_making_ struct making m;
 	int r = making_begin(&m, c);
 
-	if (r < 0)
-		return r;
-	act_as_caller(&m);
-	r = symlinkat(target, c->dir_fd, c->name) < 0 ? -errno : 0;
-	act_as_self(&m);
-	return r < 0 ? r : adopt(&m);
+	return r < 0 ? r : make_and_adopt(&m, make_symlink, target);
+}
+
+static int make_node(const struct making *m, const void *detail)
+{
+	const struct creation *c = m->creation;
+	mode_t mode = (c->want.mode & S_IFMT) | first_mode(m);
+	const dev_t *rdev = detail;
+
+	return mknodat(c->dir_fd, c->name, mode, *rdev) < 0 ? -errno : 0;
 }
 
 int create_node(const struct creation *c, dev_t rdev)
@@ -294,12 +364,5 @@ int create_node(const struct creation *c, dev_t rdev)
 	    (S_ISBLK(type) || (S_ISCHR(type) && rdev != 0)))
 		return -EPERM;
 	r = making_begin(&m, c);
-	if (r < 0)
-		return r;
-	act_as_caller(&m);
-	r = mknodat(c->dir_fd, c->name, type | first_mode(&m), rdev) < 0 ?
-		    -errno :
-		    0;
-	act_as_self(&m);
-	return r < 0 ? r : adopt(&m);
+	return r < 0 ? r : make_and_adopt(&m, make_node, &rdev);
 }

@@ -275,13 +275,14 @@ static int set_default(const struct records *records, int path_fd,
 
 	if (!S_ISDIR(stx->stx_mode))
 		return acl == NULL ? 0 : -EACCES; /* as posix_acl_xattr_set() */
-	if (acl == NULL ||
+	if (acl != NULL &&
 	    translate(records, acl, user_to_disk, group_to_disk, &disk) == 0) {
 		r = acl_write_disk(path_fd, ACL_XATTR_DEFAULT, disk);
 		return r < 0 ? r : write_default(records, path_fd, stx, NULL);
 	}
-	if (records->policy->real_owners)
+	if (acl != NULL && records->policy->real_owners)
 		return -EINVAL;
+	/* One that the disk's own hides must not show once that is gone. */
 	r = write_default(records, path_fd, stx, acl);
 	return r < 0 ? r : acl_write_disk(path_fd, ACL_XATTR_DEFAULT, NULL);
 }

@@ -5,7 +5,7 @@
 
 #include "idshift/backing.h"
 #include "idshift/cleanup.h"
-#include "records_internal.h"
+#include "intents_internal.h"
 
 /* A change under way, and what it has to undo. */
 struct change {
@@ -14,7 +14,11 @@ struct change {
 	const struct statx *stx;
 	struct recorded old;
 	struct acl *old_disk_acl; /* read only if it is to be changed */
-	mode_t mode;		  /* on disk now */
+	struct view full;	  /* what is wanted, nothing left open */
+	struct acl *acl;	  /* full.acl, owned */
+	struct view_plan plan;
+	mode_t mode; /* on disk now */
+	int intent;
 	bool moved_owner;
 	bool wrote_record;
 	bool wrote_acl;
@@ -147,18 +151,23 @@ static void change_undo(struct change *c)
 		(void)backing_chmod(c->path_fd, c->stx->stx_mode & MODE_BITS);
 }
 
-static int change_run(struct change *c, const struct view_plan *plan,
-		      const struct acl *acl,
-		      const struct disk_acl_change *disk_acl)
+/* The record's text, as planned; 0: none. */
+static size_t planned_record(const struct change *c,
+			     char text[OVERRIDE_STAT_MAX])
 {
-	char text[OVERRIDE_STAT_MAX];
-	size_t len = 0;
-	int r;
+	return c->plan.recorded ?
+		       override_stat_format(&c->plan.record,
+					    c->stx->stx_mode & S_IFMT, text) :
+		       0;
+}
 
-	if (plan->recorded)
-		len = override_stat_format(&plan->record,
-					   c->stx->stx_mode & S_IFMT, text);
-	r = change_owner(c, plan->uid, plan->gid, plan->mode);
+static int change_run(struct change *c, const struct disk_acl_change *disk_acl)
+{
+	const struct view_plan *plan = &c->plan;
+	char text[OVERRIDE_STAT_MAX];
+	size_t len = planned_record(c, text);
+	int r = change_owner(c, plan->uid, plan->gid, plan->mode);
+
 	if (r == 0 && disk_acl->set != NULL)
 		r = change_disk_acl(c, disk_acl->set);
 	/*
@@ -166,7 +175,7 @@ static int change_run(struct change *c, const struct view_plan *plan,
 	 * that it leads to, so what shows flips with the chmod.
 	 */
 	if (r == 0)
-		r = change_acl(c, acl);
+		r = change_acl(c, c->acl);
 	if (r == 0)
 		r = change_record(c, text, len);
 	if (r == 0 && !S_ISLNK(c->stx->stx_mode))
@@ -179,65 +188,120 @@ static int change_run(struct change *c, const struct view_plan *plan,
 	return r;
 }
 
-/* Read what is recorded, making the object readable for that if need be. */
-static int change_begin(struct change *c, bool changes_disk_acl)
-{
-	int r = recorded_read(c->records, c->path_fd, c->stx, true, &c->old);
-
-	if (side_in_xattr(c->stx) && !c->records->policy->real_owners &&
-	    (r == -EACCES || (c->mode & S_IWUSR) == 0)) {
-		/* user.* xattrs need the owner's r and w on the object. */
-		r = change_mode(c, c->mode | S_IRUSR | S_IWUSR);
-		if (r == 0) {
-			recorded_done(&c->old);
-			r = recorded_read(c->records, c->path_fd, c->stx, true,
-					  &c->old);
-		}
-	}
-	if (r == 0 && changes_disk_acl)
-		r = acl_read_disk(c->path_fd, ACL_XATTR_ACCESS,
-				  &c->old_disk_acl);
-	return r;
-}
-
-/* The recorded ACL to have; what `ret_owned` holds is to be freed. */
-static int wanted_acl(const struct change *c, const struct view *want,
-		      bool forget_acl, struct acl **ret_owned)
+/* The recorded ACL to have. */
+static int wanted_acl(struct change *c, const struct view *want,
+		      bool forget_acl)
 {
 	int r;
 
-	*ret_owned = NULL;
+	acl_free(c->acl);
+	c->acl = NULL;
 	if (forget_acl)
 		return 0;
 	if (want->acl != NULL)
-		return acl_clone(want->acl, ret_owned);
+		return acl_clone(want->acl, &c->acl);
 	if (c->old.view.acl == NULL)
 		return 0;
-	r = acl_clone(c->old.view.acl, ret_owned);
+	r = acl_clone(c->old.view.acl, &c->acl);
 	if (r == 0)
-		acl_chmod(*ret_owned, want->mode & 0777);
+		acl_chmod(c->acl, want->mode & 0777);
 	return r;
 }
 
-static int change_plan_and_run(struct change *c, const struct view *want,
-			       bool forget_acl,
-			       const struct disk_acl_change *disk_acl)
+static int change_plan(struct change *c, const struct view *want,
+		       bool forget_acl)
 {
-	_cleanup_acl_ struct acl *acl = NULL;
 	struct disk_owner disk = backing_owner(c->stx);
-	struct view full = *want;
-	struct view_plan plan;
-	int r = wanted_acl(c, want, forget_acl, &acl);
+	int r = wanted_acl(c, want, forget_acl);
 
 	if (r < 0)
 		return r;
-	if (!container_id_is_mapped(full.uid))
-		full.uid = c->old.view.uid;
-	if (!container_id_is_mapped(full.gid))
-		full.gid = c->old.view.gid;
-	full.acl = acl;
-	r = view_plan(c->records->policy, &disk, &full, &plan);
-	return r < 0 ? r : change_run(c, &plan, acl, disk_acl);
+	c->full = *want;
+	if (!container_id_is_mapped(c->full.uid))
+		c->full.uid = c->old.view.uid;
+	if (!container_id_is_mapped(c->full.gid))
+		c->full.gid = c->old.view.gid;
+	c->full.acl = c->acl;
+	return view_plan(c->records->policy, &disk, &c->full, &c->plan);
+}
+
+/*
+ * Does the view change all at once?  A single step does; and a first record
+ * that says the owner as it shows does not count before the chmod after it.
+ */
+static bool is_one_step(const struct change *c,
+			const struct disk_acl_change *disk_acl)
+{
+	char text[OVERRIDE_STAT_MAX];
+	size_t len = planned_record(c, text);
+	bool owner = c->plan.uid.value != c->stx->stx_uid ||
+		     c->plan.gid.value != c->stx->stx_gid;
+	bool cleared = owner && !S_ISDIR(c->stx->stx_mode) &&
+		       (c->mode & (S_ISUID | S_ISGID)) != 0;
+	bool record = len != c->old.len || memcmp(text, c->old.text, len) != 0;
+	bool mode = !S_ISLNK(c->stx->stx_mode) && c->plan.mode != c->mode;
+	bool acl = c->acl != NULL || c->old.acl != NULL;
+	bool on_disk = disk_acl->set != NULL ||
+		       (disk_acl->remove && c->old_disk_acl != NULL);
+
+	if (c->old.len == 0 && !owner && !acl && !on_disk &&
+	    container_id_equal(c->full.uid, c->old.view.uid) &&
+	    container_id_equal(c->full.gid, c->old.view.gid))
+		return true;
+	return owner + cleared + record + mode + acl + on_disk <= 1;
+}
+
+static void change_intend(struct change *c,
+			  const struct disk_acl_change *disk_acl)
+{
+	const struct intent intent = {
+		.want = c->full,
+		.disk_acl = *disk_acl,
+		.before = backing_owner(c->stx),
+		.after = { .uid = c->plan.uid,
+			   .gid = c->plan.gid,
+			   .mode = c->plan.mode },
+	};
+
+	c->intent = intent_begin(c->records, c->path_fd, c->stx, &intent);
+}
+
+/* Lend the object the owner's r and w, which user.* xattrs need (xattr(7)). */
+static int change_lend(struct change *c, bool unread, const struct view *want,
+		       bool forget_acl)
+{
+	int r = change_mode(c, c->mode | S_IRUSR | S_IWUSR);
+
+	if (r < 0 || !unread)
+		return r;
+	recorded_done(&c->old);
+	r = recorded_read(c->records, c->path_fd, c->stx, true, &c->old);
+	return r < 0 ? r : change_plan(c, want, forget_acl);
+}
+
+static int change_all(struct change *c, const struct view *want,
+		      bool forget_acl, const struct disk_acl_change *disk_acl)
+{
+	int r = recorded_read(c->records, c->path_fd, c->stx, true, &c->old);
+	bool unread = r == -EACCES;
+	bool lend = side_in_xattr(c->stx) && !c->records->policy->real_owners &&
+		    (unread || (c->mode & S_IWUSR) == 0);
+
+	if (r < 0 && !(lend && unread))
+		return r;
+	r = 0;
+	if (disk_acl->set != NULL || disk_acl->remove)
+		r = acl_read_disk(c->path_fd, ACL_XATTR_ACCESS,
+				  &c->old_disk_acl);
+	if (r == 0)
+		r = change_plan(c, want, forget_acl);
+	if (r < 0)
+		return r;
+	if (lend || !is_one_step(c, disk_acl))
+		change_intend(c, disk_acl);
+	if (lend)
+		r = change_lend(c, unread, want, forget_acl);
+	return r < 0 ? r : change_run(c, disk_acl);
 }
 
 int records_change(const struct records *records, int path_fd,
@@ -250,18 +314,19 @@ int records_change(const struct records *records, int path_fd,
 		.path_fd = path_fd,
 		.stx = stx,
 		.mode = stx->stx_mode & MODE_BITS,
+		.intent = INTENT_NONE,
 	};
 	int r;
 
 	if (!view_is_ours(records->policy, &disk))
 		return -EPERM;
-	r = change_begin(&c, disk_acl->set != NULL || disk_acl->remove);
-	if (r == 0)
-		r = change_plan_and_run(&c, want, forget_acl, disk_acl);
+	r = change_all(&c, want, forget_acl, disk_acl);
 	if (r < 0)
 		change_undo(&c);
+	intent_end(records, c.intent);
 	recorded_done(&c.old);
 	acl_free(c.old_disk_acl);
+	acl_free(c.acl);
 	return r;
 }
 

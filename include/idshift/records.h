@@ -20,6 +20,8 @@
 struct records {
 	const struct view_policy *policy;
 	struct records_db *db;
+	/* NULL: a SIGKILL between the steps of a change leaves it half done */
+	struct intents *intents;
 };
 
 /*

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Inside of the store: the second half of a creation. */
+#ifndef IDSHIFT_CREATE_INTERNAL_H
+#define IDSHIFT_CREATE_INTERNAL_H
+
+#include "idshift/records.h"
+
+/*
+ * Bring what was made, whose state is `stx`, to the wanted view.  What the
+ * source's file system made of its default ACL becomes want->mode;
+ * default_acl (NULL: none) is recorded for a directory.
+ */
+int creation_complete(const struct records *records, int fd,
+		      const struct statx *stx, bool disk_default_acl,
+		      const struct acl *default_acl, struct view *want);
+
+#endif
