@@ -75,9 +75,14 @@ mode_t mode_without_privileges(const struct filesystem *fs,
 /*
  * Before a write.  With FUSE_HANDLE_KILLPRIV_V2 the kernel leaves this to us;
  * container root has no CAP_FSETID that would count, since that is asked for
- * in the initial namespace.
+ * in the initial namespace.  An error is the write's: it must not be done.
  */
-void drop_privileges(struct filesystem *fs, fuse_req_t req, uint64_t ino);
+int drop_privileges(struct filesystem *fs, fuse_req_t req, uint64_t ino);
+/*
+ * The descriptor, or another of the same file, is to stay open.  -EMFILE: it
+ * can't, and is closed.  fd < 0 is passed on.
+ */
+int keep_open(const struct filesystem *fs, int fd);
 
 /*
  * Around the write-back of a mapped page, which strips nothing natively: the

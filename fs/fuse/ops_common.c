@@ -105,31 +105,43 @@ mode_t mode_without_privileges(const struct filesystem *fs,
 	return mode & ~(mode_t)S_ISUID;
 }
 
-void drop_privileges(struct filesystem *fs, fuse_req_t req, uint64_t ino)
+int drop_privileges(struct filesystem *fs, fuse_req_t req, uint64_t ino)
 {
 	_cleanup_node_ struct node_ref node = NODE_REF_NONE;
 	struct caller caller;
 	struct statx stx;
+	struct disk_owner disk;
 	struct view view;
 	mode_t mode;
+	int r;
 
 	if (!node_is_privileged(fs->nodes, ino) ||
-	    caller_of(fs, req, &caller) < 0 ||
-	    node_acquire(fs->nodes, ino, &node) < 0)
-		return;
+	    caller_of(fs, req, &caller) < 0)
+		return 0;
+	r = node_acquire(fs->nodes, ino, &node);
+	/* Gone from the source: what is open can still be written. */
+	if (r < 0)
+		return r == -ESTALE ? 0 : r;
 	(void)pthread_mutex_lock(node_change_lock(&node));
-	if (node_view(fs, &node, &stx, &view) == 0) {
+	r = node_view(fs, &node, &stx, &view);
+	if (r == 0) {
 		mode = mode_without_privileges(fs, &caller, &view);
 		if (mode != view.mode) {
 			view.mode = mode;
-			(void)records_apply(&fs->records, node.fd, &stx, &view);
+			disk = backing_owner(&stx);
+			/* Another's loses them on disk, as it is written. */
+			if (view_is_ours(fs->policy, &disk))
+				r = records_apply(&fs->records, node.fd, &stx,
+						  &view);
 			/* A write's reply carries no mode. */
 			(void)fuse_lowlevel_notify_inval_inode(fs->session, ino,
 							       -1, 0);
 		}
-		node_set_privileged(&node, is_privileged(view.mode));
+		if (r == 0)
+			node_set_privileged(&node, is_privileged(view.mode));
 	}
 	(void)pthread_mutex_unlock(node_change_lock(&node));
+	return r;
 }
 
 static bool read_privileges(int fd, struct privileges *ret)
@@ -205,6 +217,24 @@ int widen(const struct filesystem *fs, const struct caller *caller,
 	return r < 0 ? -EACCES : 0;
 }
 
+int keep_open(const struct filesystem *fs, int fd)
+{
+	size_t bound = fs->config.spare_fds_from;
+	int lower;
+
+	if (bound == 0 || fd < 0 || (size_t)fd < bound)
+		return fd;
+	node_table_drop_idle(fs->nodes);
+	lower = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	close_fd(fd);
+	if (lower < 0)
+		return -errno;
+	if ((size_t)lower < bound)
+		return lower;
+	close_fd(lower);
+	return -EMFILE;
+}
+
 int open_node(const struct filesystem *fs, const struct caller *caller,
 	      const struct node_ref *node, int flags)
 {
@@ -220,7 +250,7 @@ int open_node(const struct filesystem *fs, const struct caller *caller,
 	    (size_t)access < sizeof(wanted) / sizeof(*wanted) &&
 	    widen(fs, caller, node, wanted[access]) == 0)
 		fd = backing_reopen(node->fd, flags);
-	return fd;
+	return keep_open(fs, fd);
 }
 
 /*

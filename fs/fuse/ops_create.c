@@ -110,21 +110,70 @@ static bool making_widen(struct making *making, int r)
 				     ACCESS_WRITE | ACCESS_EXEC) == 0;
 }
 
+/* It was made, and can't be given out: as if it had never been. */
+static void unmake(const struct making *making, const struct statx *made)
+{
+	const struct creation *c = &making->creation;
+	struct statx now;
+
+	if (backing_stat_child(c->dir_fd, c->name, &now) == 0 &&
+	    now.stx_ino == made->stx_ino &&
+	    backing_dev(&now) == backing_dev(made))
+		(void)unlinkat(c->dir_fd, c->name,
+			       S_ISDIR(c->want.mode) ? AT_REMOVEDIR : 0);
+}
+
 static int making_enter(struct making *making, int path_fd,
 			struct fuse_entry_param *entry)
 {
-	return enter(making->fs, &making->dir, making->creation.name, path_fd,
-		     entry);
+	struct filesystem *fs = making->fs;
+	_cleanup_fd_ int fd = path_fd;
+	struct view view = { 0 };
+	struct statx stx;
+	int r = backing_stat(fd, &stx);
+
+	if (r < 0)
+		return r;
+	r = records_view(&fs->records, fd, &stx, &view);
+	if (r == 0)
+		r = enter_known(fs, &making->dir, making->creation.name,
+				take_fd(&fd), &stx, &view, entry);
+	if (r < 0)
+		unmake(making, &stx);
+	return r;
+}
+
+/* A handle and an entry for the file that was made. */
+static int give_out(struct making *making, int file_fd, const struct statx *stx,
+		    const struct view *view, struct fuse_entry_param *entry,
+		    uint64_t *handle)
+{
+	struct filesystem *fs = making->fs;
+	_cleanup_fd_ int fd = keep_open(fs, file_fd);
+	int path_fd, r;
+
+	if (fd < 0)
+		return fd;
+	/* Without one the node opens one when it is needed. */
+	path_fd = backing_reopen(fd, O_PATH);
+	r = enter_known(fs, &making->dir, making->creation.name,
+			path_fd < 0 ? -1 : path_fd, stx, view, entry);
+	if (r < 0)
+		return r;
+	r = handle_add_file(fs->handles, fd, handle);
+	if (r < 0)
+		node_forget(fs->nodes, entry->ino, 1);
+	else
+		(void)take_fd(&fd);
+	return r;
 }
 
 static int do_create(struct making *making, int flags,
 		     struct fuse_entry_param *entry, uint64_t *handle)
 {
-	_cleanup_fd_ int fd = -1;
-	int path_fd, r;
-
 	struct statx stx;
 	struct view view;
+	int fd, r;
 
 	fd = create_file(&making->creation, &stx, &view);
 	if (making_widen(making, fd))
@@ -137,19 +186,11 @@ static int do_create(struct making *making, int flags,
 		return -ESTALE;
 	if (fd < 0)
 		return fd;
-	path_fd = backing_reopen(fd, O_PATH);
-	if (path_fd < 0)
-		return path_fd;
-	r = enter_known(making->fs, &making->dir, making->creation.name,
-			path_fd, &stx, &view, entry);
-	if (r < 0)
-		return r;
-	r = handle_add_file(making->fs->handles, fd, handle);
+	r = give_out(making, fd, &stx, &view, entry, handle);
 	if (r < 0) {
-		node_forget(making->fs->nodes, entry->ino, 1);
+		unmake(making, &stx);
 		return r;
 	}
-	(void)take_fd(&fd);
 	if ((flags & O_ACCMODE) != O_RDONLY)
 		node_count_writer(making->fs->nodes, entry->ino, 1);
 	return 0;

@@ -313,7 +313,7 @@ static int open_for_locks(const struct filesystem *fs, fuse_ino_t ino)
 
 		if (fd != -EACCES && fd != -EROFS && fd != -EPERM &&
 		    fd != -ETXTBSY)
-			return fd;
+			return keep_open(fs, fd);
 	}
 	return r < 0 ? r : -EBADF;
 }

@@ -60,6 +60,23 @@ static int unlink_once(const struct node_ref *dir, const char *name, int flags)
 	return unlinkat(dir->fd, name, flags) < 0 ? -errno : 0;
 }
 
+/*
+ * What loses its name: whoever has it open goes on using it.  Without a
+ * descriptor left, or memory, that would end: better keep the name.  Else the
+ * name leads elsewhere by now.
+ */
+static int pin_victim(struct filesystem *fs, const struct node_ref *dir,
+		      const char *name, struct node_ref *ret)
+{
+	int r = node_pin_name(fs->nodes, dir, name, ret);
+
+	if (r == -EMFILE) {
+		node_table_drop_idle(fs->nodes);
+		r = node_pin_name(fs->nodes, dir, name, ret);
+	}
+	return r == -EMFILE || r == -ENFILE || r == -ENOMEM ? r : 0;
+}
+
 static int do_unlink(struct filesystem *fs, fuse_req_t req, fuse_ino_t parent,
 		     const char *name, int flags)
 {
@@ -78,8 +95,9 @@ static int do_unlink(struct filesystem *fs, fuse_req_t req, fuse_ino_t parent,
 	r = judge_delete(fs, &dir, name, flags != 0 ? "rmdir" : "unlink");
 	if (r < 0)
 		return r;
-	/* Whoever has it open goes on using it. */
-	(void)node_pin_name(fs->nodes, &dir, name, &victim);
+	r = pin_victim(fs, &dir, name, &victim);
+	if (r < 0)
+		return r;
 	r = unlink_once(&dir, name, flags);
 	if (r == -EACCES &&
 	    widen(fs, &caller, &dir, ACCESS_WRITE | ACCESS_EXEC) == 0)
@@ -152,8 +170,11 @@ static int do_rename(struct filesystem *fs, fuse_req_t req, fuse_ino_t parent,
 				 (move->flags & RENAME_EXCHANGE) != 0);
 	if (r < 0)
 		return r;
-	(void)node_pin_name(fs->nodes, &move->from, move->name, &source);
-	(void)node_pin_name(fs->nodes, &move->to, move->new_name, &target);
+	r = pin_victim(fs, &move->from, move->name, &source);
+	if (r == 0)
+		r = pin_victim(fs, &move->to, move->new_name, &target);
+	if (r < 0)
+		return r;
 	r = rename_widened(fs, &caller, move);
 	if (r == 0)
 		node_renamed(fs->nodes, &move->from, move->name, &move->to,

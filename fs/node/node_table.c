@@ -280,21 +280,32 @@ static int evict(struct node_table *table)
 	return fd;
 }
 
-/* What was put off until no lock is held. */
-void node_table_settle(struct node_table *table)
+/* Evict while more than so many are open. */
+static void shrink(struct node_table *table, size_t max_fds)
 {
 	int fd;
 
-	while (bury_next(table))
-		;
 	do {
 		fd = -1;
 		(void)pthread_mutex_lock(&table->lock);
-		if (table->fds > table->max_fds)
+		if (table->fds > max_fds)
 			fd = evict(table);
 		(void)pthread_mutex_unlock(&table->lock);
 		close_fd(fd);
 	} while (fd >= 0);
+}
+
+/* What was put off until no lock is held. */
+void node_table_settle(struct node_table *table)
+{
+	while (bury_next(table))
+		;
+	shrink(table, table->max_fds);
+}
+
+void node_table_drop_idle(struct node_table *table)
+{
+	shrink(table, 0);
 }
 
 void node_unpin(struct node_table *table, uint32_t index)

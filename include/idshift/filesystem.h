@@ -27,7 +27,12 @@ struct filesystem_config {
 	double attr_timeout; /* seconds */
 	double entry_timeout;
 	double negative_timeout;
-	size_t max_fds;
+	size_t max_fds; /* cached */
+	/*
+	 * What stays open for long has a descriptor below this, since those
+	 * from here on are for what takes one for a moment; 0: no bound.
+	 */
+	size_t spare_fds_from;
 	/* caller=: as whom every request is judged; NULL: by the kernel. */
 	const struct access_caller *judge;
 	int trace_fd; /* where denials are told; -1: nowhere */

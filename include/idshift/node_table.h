@@ -136,6 +136,11 @@ bool node_has_writer(const struct node_ref *ref);
  */
 pthread_mutex_t *node_change_lock(const struct node_ref *ref);
 
+/*
+ * Close what is cached and not in use: for who needs the descriptors more.
+ */
+void node_table_drop_idle(struct node_table *table);
+
 struct node_table_stats {
 	size_t nodes;
 	size_t fds;
