@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <fuse_lowlevel.h>
+#include <stdarg.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -51,6 +52,15 @@ static char *mount_options(const struct options *options)
 	return text;
 }
 
+/* What it has to say is not for the user: one line is, and that is ours. */
+__attribute__((format(printf, 2, 0))) static void keep_quiet(
+	enum fuse_log_level level, const char *format, va_list arguments)
+{
+	(void)level;
+	(void)format;
+	(void)arguments;
+}
+
 int mount_fuse_session(const struct options *options, struct filesystem *fs,
 		       struct fuse_session **ret, struct error *error)
 {
@@ -61,13 +71,14 @@ int mount_fuse_session(const struct options *options, struct filesystem *fs,
 	struct fuse_args args = FUSE_ARGS_INIT(3, argv);
 	struct fuse_session *session = NULL;
 
+	fuse_set_log_func(keep_quiet);
 	if (text != NULL)
 		session = fuse_session_new(&args, ops, sizeof(*ops), fs);
+	fuse_set_log_func(NULL);
 	fuse_opt_free_args(&args);
+	/* The options are ours: there is no other reason. */
 	if (session == NULL) {
-		(void)error_set(error, EXIT_STATUS_FUSE,
-				"libfuse: no session with '%s'",
-				text != NULL ? text : "");
+		(void)error_set(error, EXIT_STATUS_OTHER, "out of memory");
 		return -ENOMEM;
 	}
 	*ret = session;
@@ -103,8 +114,11 @@ int mount_fuse(struct fuse_session *session, const struct options *options,
 	r = fuse_session_mount(session, options->mountpoint);
 	if (said >= 0 && kept >= 0)
 		(void)dup2(kept, STDERR_FILENO);
-	if (r == 0)
+	/* Out of memory libfuse 3.14 says that it has mounted, and has not. */
+	if (r == 0 && fuse_session_fd(session) >= 0)
 		return 0;
+	if (r == 0)
+		return error_set(error, EXIT_STATUS_OTHER, "out of memory");
 	last_line(said, line, sizeof(line));
 	(void)error_set(error, EXIT_STATUS_FUSE, "mount on '%s': %s",
 			options->mountpoint,
