@@ -82,6 +82,8 @@ INTEGRATION_SRC := $(sort $(wildcard tests/integration/*.c))
 INTEGRATION := $(INTEGRATION_SRC:tests/integration/%.c=$(B)/tests/%)
 ORACLE_SRC := $(sort $(wildcard tests/oracle/*.c))
 ORACLE := $(if $(ORACLE_SRC),$(B)/tests/oracle)
+JUDGE_SRC := $(sort $(wildcard tests/judge/*.c))
+JUDGE := $(if $(JUDGE_SRC),$(B)/tests/callers)
 # tests/fuzz: fuzz_X.c is a target, fuse_*.c are parts of fuzz_fuse; replay.c
 # is the main() of those that only run their corpus.
 FUZZ_SECONDS ?= 60
@@ -95,12 +97,12 @@ PRELOAD_SRC := $(sort $(wildcard tests/preload/*.c))
 PRELOAD := $(PRELOAD_SRC:tests/preload/%.c=$(B)/tests/%.so)
 BENCH_SRC := $(sort $(wildcard tests/bench/*.c))
 BENCH := $(if $(BENCH_SRC),$(B)/tests/bench)
-TESTS := $(UNIT) $(INTEGRATION) $(ORACLE) $(BENCH) $(FUZZ) $(PRELOAD)
+TESTS := $(UNIT) $(INTEGRATION) $(ORACLE) $(JUDGE) $(BENCH) $(FUZZ) $(PRELOAD)
 
 objects = $(patsubst %.c,$(B)/%.o,$1)
 SOURCES := $(foreach l,$(LAYERS),$(call layer_sources,$l)) $(MOUNT_SRC) \
 	$(IDSHIFT_SRC) $(UNIT_SRC) $(UNIT_HELPERS) $(INTEGRATION_SRC) \
-	$(ORACLE_SRC) $(BENCH_SRC) $(wildcard tests/fuzz/*.c) $(PRELOAD_SRC)
+	$(ORACLE_SRC) $(JUDGE_SRC) $(BENCH_SRC) $(wildcard tests/fuzz/*.c) $(PRELOAD_SRC)
 MANPAGES := $(wildcard tools/*.[18])
 
 # Not among the flags that a change of makes everything anew.
@@ -170,6 +172,10 @@ $(PRELOAD): $(B)/tests/%.so: tests/preload/%.c $(B)/.flags
 	@mkdir -p $(@D)
 	$(call say,LINK)
 	$(Q)$(CC) $(ALL_CFLAGS) $(ERROR) -fPIC -shared -o $@ $< -ldl
+
+$(JUDGE): $(call objects,$(JUDGE_SRC))
+	$(call say,LINK)
+	$(link)
 
 # Its objects are in a directory of the program's name.
 $(ORACLE): $(patsubst tests/oracle/%.c,$(B)/tests/oracle.o/%.o,$(ORACLE_SRC)) \

@@ -2,13 +2,12 @@
 #include "judge.h"
 
 #include <errno.h>
-#include <limits.h>
-#include <stdio.h>
-#include <string.h>
+#include <fcntl.h>
 #include <unistd.h>
 
 #include "idshift/backing.h"
 #include "idshift/cleanup.h"
+#include "trace.h"
 
 /* An object as the engine sees it. */
 struct seen {
@@ -54,28 +53,36 @@ static int see_child(const struct filesystem *fs, const struct node_ref *dir,
 	return fd < 0 ? fd : see_fd(fs, fd, ret);
 }
 
-/* One line: who, what, where, the error, which rule. */
 static int verdict(const struct filesystem *fs, int r, const char *op,
 		   const struct node_ref *where, const char *name,
 		   enum access_rule rule)
 {
-	const struct access_caller *who = fs->config.judge;
-	char path[PATH_MAX], line[PATH_MAX + 512];
-	int len;
+	const struct denial denial = {
+		.op = op,
+		.where = where,
+		.name = name,
+		.error = r,
+		.reason = access_rule_text(rule),
+	};
 
-	if (r == 0 || fs->config.trace_fd < 0)
-		return r;
-	node_path(where, path, sizeof(path));
-	len = snprintf(line, sizeof(line), "%s %s%s%s by %u:%u: %s: %s\n", op,
-		       path, name != NULL && path[1] != '\0' ? "/" : "",
-		       name != NULL ? name : "", who->uid.value, who->gid.value,
-		       r == -EACCES ? "EACCES" :
-		       r == -EPERM  ? "EPERM" :
-				      strerror(-r),
-		       access_rule_text(rule));
-	if (len > 0 && (size_t)len < sizeof(line) &&
-	    write(fs->config.trace_fd, line, (size_t)len) < 0)
-		return r; /* the trace is a help, no promise */
+	if (r < 0)
+		trace_denial(fs, &denial);
+	return r;
+}
+
+int judge_disk(const struct filesystem *fs, int r, const char *op,
+	       const struct node_ref *where, const char *name)
+{
+	const struct denial denial = {
+		.op = op,
+		.where = where,
+		.name = name,
+		.error = r,
+		.reason = "The user who mounted may not do it in the source.",
+	};
+
+	if (r == -EACCES || r == -EPERM)
+		trace_denial(fs, &denial);
 	return r;
 }
 
@@ -101,7 +108,7 @@ typedef int judge_fn(const struct access_caller *caller,
 		     enum access_rule *ret_rule);
 
 static int judge_by(const struct filesystem *fs, const struct node_ref *node,
-		    judge_fn *rule_of, const char *op)
+		    const char *name, judge_fn *rule_of, const char *op)
 {
 	_cleanup_seen_ struct seen seen = { .acl = NULL };
 	enum access_rule rule = ACCESS_RULE_NOTHING;
@@ -113,24 +120,57 @@ static int judge_by(const struct filesystem *fs, const struct node_ref *node,
 	if (r < 0)
 		return r;
 	r = rule_of(fs->config.judge, &seen.object, &rule);
-	return verdict(fs, r, op, node, NULL, rule);
+	return verdict(fs, r, op, node, name, rule);
 }
 
 int judge_owner(const struct filesystem *fs, const struct node_ref *node,
 		const char *op)
 {
-	return judge_by(fs, node, access_owner, op);
+	return judge_by(fs, node, NULL, access_owner, op);
 }
 
 int judge_create(const struct filesystem *fs, const struct node_ref *dir,
-		 const char *op)
+		 const char *name, const char *op)
 {
-	return judge_by(fs, dir, access_create, op);
+	return judge_by(fs, dir, name, access_create, op);
+}
+
+mode_t judge_mode(const struct filesystem *fs, const struct view *dir,
+		  mode_t mode)
+{
+	struct access_object object = {
+		.uid = dir->uid,
+		.gid = dir->gid,
+		.mode = dir->mode,
+	};
+
+	if (is_judged(fs))
+		access_create_result(fs->config.judge, &object, mode, NULL,
+				     &mode);
+	return mode;
+}
+
+/* xattr_permission() of Linux's fs/xattr.c, of user.* */
+static int set_xattr_rule(const struct access_caller *caller,
+			  const struct access_object *object,
+			  enum access_rule *ret_rule)
+{
+	int r = 0;
+
+	if (S_ISDIR(object->mode) && (object->mode & S_ISVTX) != 0)
+		r = access_owner(caller, object, ret_rule);
+	return r < 0 ? r : access_check(caller, object, ACCESS_WRITE, ret_rule);
+}
+
+int judge_set_xattr(const struct filesystem *fs, const struct node_ref *node,
+		    const char *op)
+{
+	return judge_by(fs, node, NULL, set_xattr_rule, op);
 }
 
 int judge_link(const struct filesystem *fs, const struct node_ref *node)
 {
-	return judge_by(fs, node, access_link, "link");
+	return judge_by(fs, node, NULL, access_link, "link");
 }
 
 int judge_delete(const struct filesystem *fs, const struct node_ref *dir,
@@ -197,14 +237,26 @@ int judge_rename(const struct filesystem *fs, const struct node_ref *from,
 #define TIMES_NOW (FUSE_SET_ATTR_ATIME_NOW | FUSE_SET_ATTR_MTIME_NOW)
 #define TIMES_ANY (FUSE_SET_ATTR_ATIME | FUSE_SET_ATTR_MTIME | TIMES_NOW)
 
+/*
+ * An open file was judged when it was opened, but not for O_TRUNC, which the
+ * kernel deals with afterwards, even if it is open for reading only.
+ */
+static bool is_writable(int fd)
+{
+	int flags = fd < 0 ? -1 : fcntl(fd, F_GETFL);
+
+	return flags >= 0 && (flags & O_ACCMODE) != O_RDONLY;
+}
+
 int judge_setattr(const struct filesystem *fs, const struct node_ref *node,
-		  int to_set, bool by_handle, const struct view *now,
+		  int to_set, int handle_fd, const struct view *now,
 		  struct view *want)
 {
 	_cleanup_seen_ struct seen seen = { .acl = NULL };
 	const struct access_caller *who = fs->config.judge;
 	struct container_id keep = CONTAINER_ID(ID_NONE);
 	enum access_rule rule = ACCESS_RULE_NOTHING;
+	const char *op = "chown";
 	mode_t mode;
 	int r;
 
@@ -221,17 +273,23 @@ int judge_setattr(const struct filesystem *fs, const struct node_ref *node,
 			want->mode = (now->mode & S_IFMT) | mode;
 	}
 	if (r == 0 && (to_set & FUSE_SET_ATTR_MODE) != 0) {
+		op = "chmod";
 		r = access_chmod(who, &seen.object, want->mode & MODE_BITS,
 				 &mode, &rule);
 		if (r == 0)
 			want->mode = (now->mode & S_IFMT) | mode;
 	}
-	if (r == 0 && (to_set & FUSE_SET_ATTR_SIZE) != 0 && !by_handle)
+	if (r == 0 && (to_set & FUSE_SET_ATTR_SIZE) != 0 &&
+	    !is_writable(handle_fd)) {
+		op = "truncate";
 		r = access_check(who, &seen.object, ACCESS_WRITE, &rule);
+	}
 	/* A truncation sets times as well, and is judged as a write. */
 	if (r == 0 && (to_set & TIMES_ANY) != 0 &&
-	    (to_set & FUSE_SET_ATTR_SIZE) == 0)
+	    (to_set & FUSE_SET_ATTR_SIZE) == 0) {
+		op = "utimes";
 		r = access_utimes(who, &seen.object,
 				  (to_set & TIMES_NOW) == TIMES_NOW, &rule);
-	return verdict(fs, r, "setattr", node, NULL, rule);
+	}
+	return verdict(fs, r, op, node, NULL, rule);
 }

@@ -21,20 +21,36 @@ int judge_access(const struct filesystem *fs, const struct node_ref *node,
 int judge_owner(const struct filesystem *fs, const struct node_ref *node,
 		const char *op);
 int judge_create(const struct filesystem *fs, const struct node_ref *dir,
-		 const char *op);
+		 const char *name, const char *op);
+/*
+ * The mode that a new object gets in a directory (a view), as the kernel sends
+ * it without caller=: setgid is lost to those outside the directory's group.
+ */
+mode_t judge_mode(const struct filesystem *fs, const struct view *dir,
+		  mode_t mode);
 int judge_delete(const struct filesystem *fs, const struct node_ref *dir,
 		 const char *name, const char *op);
 int judge_rename(const struct filesystem *fs, const struct node_ref *from,
 		 const char *name, const struct node_ref *to,
 		 const char *new_name, bool exchange);
+/* To set and remove an attribute of the class user. */
+int judge_set_xattr(const struct filesystem *fs, const struct node_ref *node,
+		    const char *op);
 int judge_link(const struct filesystem *fs, const struct node_ref *node);
 
 /*
- * A SETATTR: to_set as libfuse gives it, through an open file or not; *want is
- * what is asked for, its mode changed as chmod(2) and chown(2) change it.
+ * What the engine granted and the disk, or another option, refused: a line in
+ * the trace.  Returns r.
+ */
+int judge_disk(const struct filesystem *fs, int r, const char *op,
+	       const struct node_ref *where, const char *name);
+
+/*
+ * A SETATTR: to_set as libfuse gives it, through an open file or not (-1);
+ * *want is what is asked for, its mode changed as chmod(2) and chown(2) do.
  */
 int judge_setattr(const struct filesystem *fs, const struct node_ref *node,
-		  int to_set, bool by_handle, const struct view *now,
+		  int to_set, int handle_fd, const struct view *now,
 		  struct view *want);
 
 #endif

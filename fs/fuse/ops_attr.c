@@ -227,15 +227,16 @@ static int change_attributes(struct attr_change *c)
 	    node_was_replaced(c->node))
 		return -ESTALE;
 	if ((c->to_set & SET_VIEW) != 0 && !view_is_ours(c->fs->policy, &disk))
-		return -EPERM;
+		return judge_disk(c->fs, -EPERM, "setattr", c->node, NULL);
 	r = wanted_view(c, &want);
 	if (r == 0)
-		r = judge_setattr(c->fs, c->node, c->to_set, c->handle_fd >= 0,
+		r = judge_setattr(c->fs, c->node, c->to_set, c->handle_fd,
 				  &c->view, &want);
 	if (r == 0 && (c->to_set & SET_ANY) == 0)
 		r = drop_and_touch(c);
 	else if (r == 0)
-		r = change_in_turn(c, &want);
+		r = judge_disk(c->fs, change_in_turn(c, &want), "setattr",
+			       c->node, NULL);
 	if (r < 0)
 		return r;
 	r = node_view(c->fs, c->node, &c->stx, &c->view);

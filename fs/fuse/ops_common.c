@@ -294,6 +294,15 @@ static void fill_entry(const struct filesystem *fs, const struct statx *stx,
 	entry->attr_timeout = fs->config.attr_timeout;
 	entry->entry_timeout = fs->config.entry_timeout;
 	fill_attr(fs, stx, view, &entry->attr);
+	/*
+	 * What the kernel goes on to ask of owners itself (check_sticky(),
+	 * may_linkat(), set_posix_acl(), mode_strip_sgid()) is ours to judge:
+	 * it finds its own caller.  stat(2) asks again, as nothing is cached.
+	 */
+	if (is_judged(fs)) {
+		entry->attr.st_uid = fs->policy->acting.uid.value;
+		entry->attr.st_gid = fs->policy->acting.gid.value;
+	}
 }
 
 int enter_known(const struct filesystem *fs, const struct node_ref *parent,

@@ -26,6 +26,20 @@ static void making_done(struct making *making)
 }
 #define _cleanup_making_ __attribute__((cleanup(making_done)))
 
+static const char *making_op(mode_t mode)
+{
+	return S_ISDIR(mode) ? "mkdir" :
+	       S_ISLNK(mode) ? "symlink" :
+	       S_ISREG(mode) ? "create" :
+			       "mknod";
+}
+
+static int making_refused(const struct making *making, int r)
+{
+	return judge_disk(making->fs, r, making_op(making->creation.want.mode),
+			  &making->dir, making->creation.name);
+}
+
 /* Where a default ACL is inherited, the umask does not count (umask(2)). */
 static int inherit(struct making *making)
 {
@@ -72,7 +86,7 @@ static int making_begin(struct making *making, fuse_req_t req,
 	if (r == 0)
 		r = node_acquire(fs->nodes, parent, &making->dir);
 	if (r == 0)
-		r = judge_create(fs, &making->dir, "create");
+		r = judge_create(fs, &making->dir, name, making_op(mode));
 	if (r == 0)
 		r = backing_stat(making->dir.fd, &making->dir_stx);
 	if (r == 0)
@@ -88,7 +102,7 @@ static int making_begin(struct making *making, fuse_req_t req,
 		.want = {
 			.uid = making->caller.uid,
 			.gid = making->caller.gid,
-			.mode = mode,
+			.mode = judge_mode(fs, &dir, mode),
 		},
 	};
 	if ((dir.mode & S_ISGID) != 0) {
@@ -185,7 +199,7 @@ static int do_create(struct making *making, int flags,
 	if (fd == -EEXIST && (flags & O_EXCL) == 0)
 		return -ESTALE;
 	if (fd < 0)
-		return fd;
+		return making_refused(making, fd);
 	r = give_out(making, fd, &stx, &view, entry, handle);
 	if (r < 0) {
 		unmake(making, &stx);
@@ -220,7 +234,7 @@ static int do_mkdir(struct making *making)
 
 	if (making_widen(making, fd))
 		fd = create_directory(&making->creation);
-	return fd;
+	return making_refused(making, fd);
 }
 
 void op_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode)
@@ -261,7 +275,7 @@ static int do_mknod(struct making *making, dev_t rdev)
 
 	if (making_widen(making, fd))
 		fd = mknod_once(making, rdev);
-	return fd;
+	return making_refused(making, fd);
 }
 
 void op_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
@@ -284,7 +298,7 @@ static int do_symlink(struct making *making, const char *target)
 
 	if (making_widen(making, fd))
 		fd = create_symlink(&making->creation, target);
-	return fd;
+	return making_refused(making, fd);
 }
 
 void op_symlink(fuse_req_t req, const char *target, fuse_ino_t parent,

@@ -26,13 +26,15 @@ static int do_opendir(struct filesystem *fs, fuse_req_t req, fuse_ino_t ino,
 		r = node_acquire(fs->nodes, ino, &node);
 	if (r == 0)
 		r = judge_access(fs, &node, ACCESS_READ, "list");
+	if (r == 0 && (fi->flags & O_NOATIME) != 0)
+		r = judge_owner(fs, &node, "list with O_NOATIME");
 	if (r == 0)
 		r = backing_stat(node.fd, &stx);
 	if (r < 0)
 		return r;
 	fd = open_node(fs, &caller, &node, O_RDONLY | O_DIRECTORY);
 	if (fd < 0)
-		return fd;
+		return judge_disk(fs, fd, "list", &node, NULL);
 	r = dir_stream_new(fd, &dir);
 	if (r < 0)
 		return r;
@@ -97,8 +99,11 @@ static size_t add_plus(struct listing *list, const struct dir_item *item)
 	};
 	size_t room = list->size - list->used, need;
 
-	/* "." and ".." are not looked up: node id 0. */
-	if (!is_dot(item->name)) {
+	/*
+	 * "." and ".." are not looked up: node id 0.  Under caller= nothing is:
+	 * to list is one thing, to look up another.
+	 */
+	if (!is_dot(item->name) && !is_judged(list->fs)) {
 		if (enter_child(list->fs, &list->caller, list->dir, item->name,
 				&entry) < 0)
 			entry = (struct fuse_entry_param){

@@ -60,7 +60,10 @@ static int do_open(struct filesystem *fs, fuse_req_t req, fuse_ino_t ino,
 	/* By a path that leads elsewhere now: the kernel looks again. */
 	if (stx.stx_nlink == 0 && node_was_replaced(&node))
 		return -ESTALE;
-	r = judge_access(fs, &node, wanted_by(fi->flags), "open");
+	r = judge_access(fs, &node, wanted_by(fi->flags),
+			 (fi->flags & OPEN_FOR_EXEC) != 0 ? "exec" : "open");
+	if (r == 0 && (fi->flags & O_NOATIME) != 0)
+		r = judge_owner(fs, &node, "open with O_NOATIME");
 	if (r < 0)
 		return r;
 	fd = open_node(fs, &caller, &node, source_flags(fi->flags));
@@ -68,7 +71,7 @@ static int do_open(struct filesystem *fs, fuse_req_t req, fuse_ino_t ino,
 		fd = open_node(fs, &caller, &node,
 			       source_flags(fi->flags) & ~O_NOATIME);
 	if (fd < 0)
-		return fd;
+		return judge_disk(fs, fd, "open", &node, NULL);
 	r = handle_add_file(fs->handles, fd, &fi->fh);
 	if (r < 0)
 		return r;

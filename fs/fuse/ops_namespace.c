@@ -104,7 +104,7 @@ static int do_unlink(struct filesystem *fs, fuse_req_t req, fuse_ino_t parent,
 		r = unlink_once(&dir, name, flags);
 	if (r == 0)
 		node_name_removed(fs->nodes, &dir, name);
-	return r;
+	return judge_disk(fs, r, flags != 0 ? "rmdir" : "unlink", &dir, name);
 }
 
 void op_unlink(fuse_req_t req, fuse_ino_t parent, const char *name)
@@ -180,7 +180,7 @@ static int do_rename(struct filesystem *fs, fuse_req_t req, fuse_ino_t parent,
 		node_renamed(fs->nodes, &move->from, move->name, &move->to,
 			     move->new_name,
 			     (move->flags & RENAME_EXCHANGE) != 0);
-	return r;
+	return judge_disk(fs, r, "rename", &move->from, move->name);
 }
 
 void op_rename(fuse_req_t req, fuse_ino_t parent, const char *name,
@@ -219,13 +219,14 @@ static int do_link(struct filesystem *fs, fuse_req_t req, fuse_ino_t ino,
 	if (r == 0)
 		r = judge_link(fs, &node);
 	if (r == 0)
-		r = judge_create(fs, &dir, "link");
+		r = judge_create(fs, &dir, newname, "link");
 	if (r < 0)
 		return r;
 	r = backing_link(node.fd, dir.fd, newname);
 	if (r == -EACCES &&
 	    widen(fs, &caller, &dir, ACCESS_WRITE | ACCESS_EXEC) == 0)
 		r = backing_link(node.fd, dir.fd, newname);
+	r = judge_disk(fs, r, "link", &dir, newname);
 	if (r == 0)
 		r = enter_child(fs, &caller, &dir, newname, entry);
 	return r;

@@ -229,14 +229,14 @@ static int do_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name,
 		(void)pthread_mutex_unlock(node_change_lock(&target.node));
 		return r;
 	}
-	r = judge_access(target.fs, &target.node, ACCESS_WRITE, "setxattr");
+	r = judge_set_xattr(target.fs, &target.node, "setxattr");
 	if (r < 0)
 		return r;
 	r = backing_setxattr(target.node.fd, name, value, size, flags);
 	if (r == -EACCES &&
 	    widen(target.fs, &target.caller, &target.node, ACCESS_WRITE) == 0)
 		r = backing_setxattr(target.node.fd, name, value, size, flags);
-	return r;
+	return judge_disk(target.fs, r, "setxattr", &target.node, NULL);
 }
 
 void op_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name,
@@ -265,14 +265,14 @@ static int do_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name)
 		(void)pthread_mutex_unlock(node_change_lock(&target.node));
 		return r;
 	}
-	r = judge_access(target.fs, &target.node, ACCESS_WRITE, "removexattr");
+	r = judge_set_xattr(target.fs, &target.node, "removexattr");
 	if (r < 0)
 		return r;
 	r = backing_removexattr(target.node.fd, name);
 	if (r == -EACCES &&
 	    widen(target.fs, &target.caller, &target.node, ACCESS_WRITE) == 0)
 		r = backing_removexattr(target.node.fd, name);
-	return r;
+	return judge_disk(target.fs, r, "removexattr", &target.node, NULL);
 }
 
 void op_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name)

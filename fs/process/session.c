@@ -91,17 +91,23 @@ static const struct access_caller *judged_caller(const struct options *options)
 	return &caller;
 }
 
-static int open_trace(const struct options *options, int *ret,
-		      struct error *error)
+static int open_trace(const struct options *options,
+		      struct filesystem_config *config, struct error *error)
 {
-	*ret = -1;
-	if (options->trace == NULL)
+	const char *file = options->trace;
+	const char *suffix;
+
+	config->trace_fd = -1;
+	if (file == NULL)
 		return 0;
-	*ret = open(options->trace, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC,
-		    0644);
-	return *ret >= 0 ? 0 :
-			   error_set(error, EXIT_STATUS_OTHER, "trace '%s': %s",
-				     options->trace, strerror(errno));
+	suffix = strrchr(file, '.');
+	config->trace_json = suffix != NULL && strcmp(suffix, ".json") == 0;
+	config->trace_fd =
+		open(file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+	if (config->trace_fd < 0)
+		return error_set(error, EXIT_STATUS_OTHER, "trace '%s': %s",
+				 file, strerror(errno));
+	return 0;
 }
 
 /* One start of the daemon. */
@@ -166,7 +172,7 @@ static int open_filesystem(struct run *run, const struct view_policy *policy,
 	if (options->has_caller)
 		config.attr_timeout = config.entry_timeout =
 			config.negative_timeout = 0;
-	r = open_trace(options, &config.trace_fd, error);
+	r = open_trace(options, &config, error);
 	if (r == 0)
 		r = open_database(options, &db, error);
 	if (r < 0)
