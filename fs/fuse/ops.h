@@ -90,12 +90,12 @@ int keep_open(const struct filesystem *fs, int fd);
  */
 struct privileges {
 	struct node_ref node;
-	int fd; /* -1: nothing to keep */
+	bool locked; /* there is something to keep */
 	mode_t mode;
 	ssize_t capability_size;
 	char capability[32];
 };
-void privileges_keep(struct filesystem *fs, uint64_t ino, int fd,
+void privileges_keep(struct filesystem *fs, uint64_t ino,
 		     struct privileges *ret);
 void privileges_restore(struct privileges *kept);
 

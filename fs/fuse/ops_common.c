@@ -6,7 +6,6 @@
 #include <linux/xattr.h>
 #include <string.h>
 #include <sys/sysmacros.h>
-#include <sys/xattr.h>
 #include <time.h>
 
 #include "caller.h"
@@ -144,45 +143,46 @@ int drop_privileges(struct filesystem *fs, fuse_req_t req, uint64_t ino)
 	return r;
 }
 
-static bool read_privileges(int fd, struct privileges *ret)
+static bool read_privileges(struct privileges *ret)
 {
-	struct stat stat;
+	struct statx stx;
 
-	if (fstat(fd, &stat) < 0)
+	if (backing_stat(ret->node.fd, &stx) < 0)
 		return false;
-	ret->mode = stat.st_mode & MODE_BITS;
-	ret->capability_size = fgetxattr(fd, XATTR_NAME_CAPS, ret->capability,
-					 sizeof(ret->capability));
-	return is_privileged(stat.st_mode) || ret->capability_size >= 0;
+	ret->mode = stx.stx_mode & MODE_BITS;
+	ret->capability_size =
+		backing_getxattr(ret->node.fd, XATTR_NAME_CAPS, ret->capability,
+				 sizeof(ret->capability));
+	return is_privileged(stx.stx_mode) || ret->capability_size >= 0;
 }
 
-void privileges_keep(struct filesystem *fs, uint64_t ino, int fd,
+void privileges_keep(struct filesystem *fs, uint64_t ino,
 		     struct privileges *ret)
 {
-	*ret = (struct privileges){ .node = NODE_REF_NONE, .fd = -1 };
-	if (!fs->policy->real_owners || !read_privileges(fd, ret) ||
+	*ret = (struct privileges){ .node = NODE_REF_NONE };
+	if (!fs->policy->real_owners ||
 	    node_acquire(fs->nodes, ino, &ret->node) < 0)
 		return;
 	/* Else a chmod of the meantime would be undone. */
 	(void)pthread_mutex_lock(node_change_lock(&ret->node));
-	if (read_privileges(fd, ret))
-		ret->fd = fd;
-	else
+	ret->locked = read_privileges(ret);
+	if (!ret->locked)
 		(void)pthread_mutex_unlock(node_change_lock(&ret->node));
 }
 
 void privileges_restore(struct privileges *kept)
 {
-	struct privileges now = { .mode = kept->mode };
+	const int fd = kept->node.fd;
+	struct privileges now = *kept;
 
-	if (kept->fd >= 0) {
-		(void)read_privileges(kept->fd, &now);
+	if (kept->locked) {
+		(void)read_privileges(&now);
 		if (now.mode != kept->mode)
-			(void)fchmod(kept->fd, kept->mode);
+			(void)backing_chmod(fd, kept->mode);
 		if (now.capability_size < 0 && kept->capability_size >= 0)
-			(void)fsetxattr(kept->fd, XATTR_NAME_CAPS,
-					kept->capability,
-					(size_t)kept->capability_size, 0);
+			(void)backing_setxattr(
+				fd, XATTR_NAME_CAPS, kept->capability,
+				(size_t)kept->capability_size, 0);
 		(void)pthread_mutex_unlock(node_change_lock(&kept->node));
 	}
 	node_release(&kept->node);

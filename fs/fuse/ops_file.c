@@ -189,12 +189,16 @@ void op_write_buf(fuse_req_t req, fuse_ino_t ino, struct fuse_bufvec *in,
 		  off_t off, struct fuse_file_info *fi)
 {
 	struct filesystem *fs = filesystem_of(req);
+	struct privileges kept = { .node = NODE_REF_NONE };
 	ssize_t r;
 
 	/* What was mapped was written long ago; a mapping strips nothing. */
 	if (fi->writepage == 0)
 		drop_privileges(fs, req, ino);
+	else
+		privileges_keep(fs, ino, &kept);
 	r = do_write(fs, in, off, fi);
+	privileges_restore(&kept);
 	if (r < 0)
 		reply_result(req, (int)r);
 	else
