@@ -115,7 +115,22 @@ static int add_groups(const struct view_policy *policy, const char *text,
 }
 
 /* "CapEff:\t000001ffffffffff\n" */
-static unsigned int parse_caps(const char *text)
+static uint64_t parse_caps(const char *text)
+{
+	static const char digits[] = "0123456789abcdef";
+	uint64_t set = 0;
+
+	for (text += strspn(text, " \t"); *text != '\0'; text++) {
+		const char *digit = strchr(digits, *text);
+
+		if (digit == NULL)
+			break;
+		set = set << 4 | (uint64_t)(digit - digits);
+	}
+	return set;
+}
+
+static unsigned int access_caps(uint64_t set)
 {
 	static const struct {
 		unsigned int number, cap;
@@ -126,17 +141,8 @@ static unsigned int parse_caps(const char *text)
 		{ CAP_FOWNER, ACCESS_CAP_FOWNER },
 		{ CAP_FSETID, ACCESS_CAP_FSETID },
 	};
-	static const char digits[] = "0123456789abcdef";
 	unsigned int caps = 0;
-	uint64_t set = 0;
 
-	for (text += strspn(text, " \t"); *text != '\0'; text++) {
-		const char *digit = strchr(digits, *text);
-
-		if (digit == NULL)
-			break;
-		set = set << 4 | (uint64_t)(digit - digits);
-	}
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
 		if ((set >> known[i].number & 1) != 0)
 			caps |= known[i].cap;
@@ -146,7 +152,7 @@ static unsigned int parse_caps(const char *text)
 
 /* -ENOENT: nothing is known of the caller. */
 static int read_status(const struct view_policy *policy, const char *pid,
-		       struct caller_rights *ret)
+		       struct caller_rights *ret, uint64_t *ret_caps)
 {
 	static const char groups[] = "Groups:", caps[] = "CapEff:";
 	_cleanup_free_ char *line = NULL;
@@ -162,12 +168,21 @@ static int read_status(const struct view_policy *policy, const char *pid,
 			r = -ENOMEM;
 		/* It comes after the groups. */
 		if (strncmp(line, caps, sizeof(caps) - 1) == 0) {
-			ret->who.caps = parse_caps(line + sizeof(caps) - 1);
+			*ret_caps = parse_caps(line + sizeof(caps) - 1);
 			r = 0;
 		}
 	}
 	(void)fclose(file);
 	return r;
+}
+
+#define PID_TEXT_MAX 16
+
+static void name_process(const struct caller *caller,
+			 char ret[static PID_TEXT_MAX])
+{
+	(void)snprintf(ret, PID_TEXT_MAX, "%d",
+		       (int)fuse_req_ctx(caller->req)->pid);
 }
 
 int caller_rights(const struct filesystem *fs, const struct caller *caller,
@@ -176,7 +191,8 @@ int caller_rights(const struct filesystem *fs, const struct caller *caller,
 	struct caller_rights rights = {
 		.who = { .uid = caller->uid, .gid = caller->gid },
 	};
-	char pid[16];
+	uint64_t caps = 0;
+	char pid[PID_TEXT_MAX];
 	int r;
 
 	if (fs->config.judge != NULL) {
@@ -184,9 +200,8 @@ int caller_rights(const struct filesystem *fs, const struct caller *caller,
 		*ret = rights;
 		return 0;
 	}
-	(void)snprintf(pid, sizeof(pid), "%d",
-		       (int)fuse_req_ctx(caller->req)->pid);
-	r = read_status(fs->policy, pid, &rights);
+	name_process(caller, pid);
+	r = read_status(fs->policy, pid, &rights, &caps);
 	if (r == -ENOMEM) {
 		caller_rights_done(&rights);
 		return r;
@@ -194,10 +209,24 @@ int caller_rights(const struct filesystem *fs, const struct caller *caller,
 	/* Of another pid namespace, or hidden (hidepid= of proc(5)). */
 	if (r < 0 && caller->uid.value == 0)
 		rights.who.caps = ACCESS_CAP_ALL;
-	else if (rights.who.caps != 0 && !in_reach(fs->policy, pid, object))
-		rights.who.caps = 0;
+	else if (access_caps(caps) != 0 && in_reach(fs->policy, pid, object))
+		rights.who.caps = access_caps(caps);
 	*ret = rights;
 	return 0;
+}
+
+bool caller_is_admin(const struct filesystem *fs, const struct caller *caller)
+{
+	_cleanup_rights_ struct caller_rights rights = { .groups = NULL };
+	struct wire_id last = WIRE_ID(ID_MAX);
+	uint64_t caps = 0;
+	char pid[PID_TEXT_MAX];
+
+	name_process(caller, pid);
+	return read_status(fs->policy, pid, &rights, &caps) == 0 &&
+	       (caps >> CAP_SYS_ADMIN & 1) != 0 &&
+	       has_number(pid, "uid_map", WIRE_ID(0)) &&
+	       has_number(pid, "uid_map", last);
 }
 
 void caller_rights_done(struct caller_rights *rights)

@@ -22,6 +22,8 @@ struct caller_rights {
 int caller_rights(const struct filesystem *fs, const struct caller *caller,
 		  const struct view *object, struct caller_rights *ret);
 void caller_rights_done(struct caller_rights *rights);
+/* CAP_SYS_ADMIN where every id has a number: in the initial namespace. */
+bool caller_is_admin(const struct filesystem *fs, const struct caller *caller);
 #define _cleanup_rights_ __attribute__((cleanup(caller_rights_done)))
 
 #endif

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "caller.h"
 #include "idshift/acl.h"
 #include "idshift/backing.h"
 #include "idshift/cleanup.h"
@@ -302,11 +303,20 @@ static void list_add(struct name_list *list, const char *name)
 	list->used += len;
 }
 
+/* xattr(7): to CAP_SYS_ADMIN alone.  Once a list: *known is -1 before. */
+static bool shows_trusted(const struct target *target, int *known)
+{
+	if (*known < 0)
+		*known = caller_is_admin(target->fs, &target->caller);
+	return *known;
+}
+
 /* The source's names, but for those that are not the container's. */
 static int list_disk(const struct target *target, struct name_list *list)
 {
 	_cleanup_free_ char *names = malloc(XATTR_LIST_MAX);
 	bool real_owners = target->fs->policy->real_owners;
+	int trusted = -1;
 	ssize_t size;
 
 	if (names == NULL)
@@ -321,6 +331,9 @@ static int list_disk(const struct target *target, struct name_list *list)
 		if (len > (size_t)size - at)
 			break; /* not terminated */
 		kind = name_kind(target->fs, names + at);
+		if (has_prefix(names + at, XATTR_TRUSTED_PREFIX) &&
+		    kind == NAME_DISK && !shows_trusted(target, &trusted))
+			kind = NAME_FOREIGN;
 		if (kind == NAME_DISK || kind == NAME_ACL_ACCESS ||
 		    kind == NAME_ACL_DEFAULT ||
 		    (kind == NAME_CAPABILITY && real_owners))
