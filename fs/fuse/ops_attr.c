@@ -141,14 +141,22 @@ static int change_view(struct attr_change *c, const struct view *want)
 	return records_apply(&c->fs->records, c->node->fd, &c->stx, &kept);
 }
 
+/*
+ * open(2) with O_TRUNC moves the times of an empty file, too, but truncate(2)
+ * only on ext4.  They look the same, and the first is the common one.
+ */
 static int change_size(struct attr_change *c)
 {
+	static const struct timespec now[2] = { { .tv_nsec = UTIME_OMIT },
+						{ .tv_nsec = UTIME_NOW } };
 	int r;
 
 	if (c->handle_fd >= 0)
 		return ftruncate(c->handle_fd, c->attr->st_size) < 0 ? -errno :
 								       0;
 	r = backing_truncate(c->node->fd, c->attr->st_size);
+	if (r == 0 && c->attr->st_size == 0 && c->stx.stx_size == 0)
+		r = backing_utimens(c->node->fd, now);
 	if (r != -EACCES)
 		return r;
 	/* The change lock is held, which widening takes. */

@@ -143,10 +143,14 @@ static int write_value(const struct records *records, int path_fd,
 	if (records->policy->real_owners)
 		return backing_setxattr(path_fd, XATTR_NAME_CAPS, value, size,
 					0);
-	len = side_read(records->db, path_fd, stx, SIDE_CAPABILITY, &old,
-			sizeof(old));
-	if (len > 0 && len == (ssize_t)size && memcmp(&old, value, size) == 0)
-		return 0; /* as ext4, which leaves ctime alone then */
+	if (!side_in_xattr(stx)) {
+		len = side_read(records->db, path_fd, stx, SIDE_CAPABILITY,
+				&old, sizeof(old));
+		/* As ext4, which leaves ctime alone then. */
+		if (len > 0 && len == (ssize_t)size &&
+		    memcmp(&old, value, size) == 0)
+			return 0;
+	}
 	r = side_write(records->db, path_fd, stx, SIDE_CAPABILITY, value, size);
 	if (r == 0 && !side_in_xattr(stx))
 		r = backing_touch_ctime(path_fd, stx);
