@@ -241,14 +241,17 @@ bed_wait_mount() {
 	return 1
 }
 
-# mount_fs USER SOURCE MOUNTPOINT [OPTION...]: on the host; sets $daemon.
+# mount_fs USER SOURCE MOUNTPOINT [OPTION...]: on the host; sets $daemon and
+# $daemon_log.  $mount_by: a command's prefix to start it with.
+mount_by=()
 mount_fs() {
 	local user=$1 src=$2 mnt=$3 log
 	shift 3
 	as "$user" mkdir -p "$mnt"
 	log=$T/log/daemon-$((${#bed_mounts[@]} + 1)).log
-	as_background "$user" idshift-mount -f "$@" "$src" "$mnt" >>"$log" 2>&1
-	daemon=$!
+	as_background "$user" "${mount_by[@]}" idshift-mount -f "$@" "$src" \
+		"$mnt" >>"$log" 2>&1
+	daemon=$! daemon_log=$log
 	bed_mounts+=("$mnt")
 	bed_wait_mount "$daemon" "$log" as "$user" mountpoint -q "$mnt"
 }
