@@ -32,6 +32,8 @@ static const char usage[] =
 	"  --moved on|off    compare whether ctime and mtime moved (on)\n"
 	"  --without A,B     calls not to make\n"
 	"  --ignore C:F,...  differences to look past, by call and field\n"
+	"  --known C:F,...   differences that end a pair of trees, and no "
+	"more\n"
 	"  --keep-going      count differences by class\n"
 	"  --caps on|off     roots with fewer capabilities, users with some "
 	"(on)\n"
@@ -267,6 +269,7 @@ static const struct option long_options[] = {
 	{ "acl", required_argument, NULL, 'a' },
 	{ "moved", required_argument, NULL, 'm' },
 	{ "ignore", required_argument, NULL, 'x' },
+	{ "known", required_argument, NULL, 'K' },
 	{ "without", required_argument, NULL, 'w' },
 	{ "caps", required_argument, NULL, 'c' },
 	{ "real-owners", no_argument, NULL, 'o' },
@@ -332,6 +335,9 @@ static bool set_option(struct options *options, int letter, const char *text)
 		return options->moved || strcmp(text, "off") == 0;
 	case 'x':
 		options->ignore = text;
+		return true;
+	case 'K':
+		options->known = text;
 		return true;
 	case 'w':
 		options->without = text;

@@ -123,6 +123,7 @@ struct options {
 	const char *tree_b_command; /* makes B, run inside the namespace */
 	FILE *replay;
 	const char *ignore;  /* KIND:FIELD,... differences to look past */
+	const char *known;   /* those that end an epoch, but don't count */
 	const char *without; /* names of calls not to make, by commas */
 	uint64_t seed;
 	uint64_t ops;
