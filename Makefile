@@ -3,7 +3,8 @@
 #   make                  the programs, in build/
 #   make check            install what the tests need, build, run all tests
 #   make check-long       whole programs in the mount, minutes each
-#   make oracle           OPS= SEED=: random calls, compared with the kernel's
+#   make oracle           OPS= SEED=: random calls, compared with the kernel's;
+#                         ORACLE_FS=xfs: not on the file system of /var/tmp
 #   make fuzz             FUZZ_SECONDS= F=TARGET: libFuzzer on each parser
 #   make demo             see it work: SRC=DIR MNT=DIR to try a tree of yours
 #   make lint             format, static analysis, layers, banned calls
@@ -260,12 +261,12 @@ check-long:
 
 OPS ?= 100000
 SEED ?= $(shell od -An -N4 -tu4 /dev/urandom)
-# Expanded once: all four runs have the same seed.
+# Expanded once: all runs have the same seed.
 oracle: SEED := $(strip $(SEED))
 oracle:
 	@.ci/deps build test
 	@+$(MAKE) --no-print-directory all $(ORACLE)
-	@for how in host userns; do for acl in acl noacl; do \
+	@for how in host userns disk disk-userns; do for acl in acl noacl; do \
 		echo "oracle: OPS=$(OPS) SEED=$(SEED) $$how $$acl"; \
 		IDSHIFT_BUILD='$(abspath $(B))' tests/oracle/run.sh \
 			'$(OPS)' '$(SEED)' $$how $$acl || exit; \

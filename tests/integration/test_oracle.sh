@@ -11,9 +11,11 @@ need_fuse
 ops=${ORACLE_OPS-3000}
 random=${ORACLE_SEED-$((RANDOM * 32768 + RANDOM))}
 note "random seed: $random"
-for how in host userns; do
+for how in host userns disk disk-userns; do
 	for acl in acl noacl; do
-		for seed in 1 "$random"; do
+		seeds=(1 "$random")
+		[[ $how != disk* ]] || seeds=("$random")
+		for seed in "${seeds[@]}"; do
 			IDSHIFT_BUILD=$BUILD bash "$ROOT/tests/oracle/run.sh" \
 				"$ops" "$seed" "$how" "$acl" >"$T/oracle" 2>&1
 			status=$?
@@ -23,7 +25,7 @@ for how in host userns; do
 			77) skip "$what" "$(sed -n 's/^skip: //p' "$T/oracle")" ;;
 			*)
 				result bad "$what"
-				note "make oracle OPS=$ops SEED=$seed: $(tail -60 "$T/oracle")"
+				note "tests/oracle/run.sh $ops $seed $how $acl: $(tail -60 "$T/oracle")"
 				;;
 			esac
 		done
