@@ -18,20 +18,50 @@
 	 FUSE_SET_ATTR_MTIME_NOW)
 #define SET_ANY (SET_VIEW | SET_TIMES | FUSE_SET_ATTR_SIZE)
 
+/*
+ * A node without a descriptor, by its name: opening it would take longer, and
+ * one that is in use from the cache.  Any failure: to be opened after all.
+ */
+static int view_by_name(const struct filesystem *fs, fuse_ino_t ino,
+			struct node_ref *node, struct statx *ret_stx,
+			struct view *ret_view)
+{
+	_cleanup_node_ struct node_ref dir = NODE_REF_NONE;
+	char name[NODE_NAME_MAX + 1];
+	int r;
+
+	/* Only its own server knows the attributes of an open file there. */
+	if (fs->remote_source)
+		return -EAGAIN;
+	r = node_locate(fs->nodes, ino, node, &dir, name);
+	if (r == 0)
+		r = backing_stat_child(dir.fd, name, ret_stx);
+	if (r == 0 && !node_is(node, ret_stx))
+		r = -EAGAIN;
+	if (r == 0)
+		r = records_view_child(&fs->records, dir.fd, dir.dev, name,
+				       ret_stx, ret_view);
+	return r;
+}
+
 static int do_getattr(struct filesystem *fs, fuse_req_t req, fuse_ino_t ino,
 		      struct stat *ret)
 {
 	_cleanup_node_ struct node_ref node = NODE_REF_NONE;
 	struct caller caller;
 	struct statx stx;
-	struct view view;
+	struct view view = { 0 };
 	int r;
 
 	r = caller_of(fs, req, &caller);
-	if (r == 0)
+	if (r < 0)
+		return r;
+	if (view_by_name(fs, ino, &node, &stx, &view) < 0) {
+		node_release(&node);
 		r = node_acquire(fs->nodes, ino, &node);
-	if (r == 0)
-		r = node_view(fs, &node, &stx, &view);
+		if (r == 0)
+			r = node_view(fs, &node, &stx, &view);
+	}
 	if (r == 0) {
 		node_tell(&node, &stx);
 		fill_attr(fs, &stx, &view, ret);

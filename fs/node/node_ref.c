@@ -159,6 +159,17 @@ static int reopen(struct node_table *table, uint32_t index)
 	return r;
 }
 
+static struct node_ref ref_of(struct node_table *table, uint32_t index)
+{
+	return (struct node_ref){
+		.table = table,
+		.index = index,
+		.id = node_id(table, index),
+		.dev = table->nodes[index].identity.dev,
+		.fd = table->nodes[index].fd,
+	};
+}
+
 static int acquire_index(struct node_table *table, uint32_t index,
 			 struct node_ref *ret)
 {
@@ -171,13 +182,7 @@ static int acquire_index(struct node_table *table, uint32_t index,
 		r = reopen(table, index);
 	(void)pthread_mutex_lock(&table->lock);
 	if (r == 0) {
-		*ret = (struct node_ref){
-			.table = table,
-			.index = index,
-			.id = node_id(table, index),
-			.dev = table->nodes[index].identity.dev,
-			.fd = table->nodes[index].fd,
-		};
+		*ret = ref_of(table, index);
 	} else {
 		node_unpin(table, index);
 	}
@@ -199,17 +204,54 @@ int node_acquire(struct node_table *table, uint64_t id, struct node_ref *ret)
 		ready = table->nodes[index].fd >= 0;
 	}
 	if (ready)
-		*ret = (struct node_ref){
-			.table = table,
-			.index = index,
-			.id = id,
-			.dev = table->nodes[index].identity.dev,
-			.fd = table->nodes[index].fd,
-		};
+		*ret = ref_of(table, index);
 	(void)pthread_mutex_unlock(&table->lock);
 	if (index == NO_NODE)
 		return -ESTALE;
 	return ready ? 0 : acquire_index(table, index, ret);
+}
+
+int node_locate(struct node_table *table, uint64_t id, struct node_ref *ret,
+		struct node_ref *ret_dir, char ret_name[NODE_NAME_MAX + 1])
+{
+	const struct node_name *name = NULL;
+	uint32_t index, dir = NO_NODE;
+	int r;
+
+	(void)pthread_mutex_lock(&table->lock);
+	index = node_index(table, id);
+	if (index != NO_NODE && table->nodes[index].fd < 0)
+		name = table->nodes[index].names;
+	if (name != NULL && strlen(name->text) <= NODE_NAME_MAX) {
+		(void)memcpy(ret_name, name->text, strlen(name->text) + 1);
+		dir = name->parent;
+		node_pin(table, index);
+		node_pin(table, dir);
+	}
+	(void)pthread_mutex_unlock(&table->lock);
+	if (dir == NO_NODE)
+		return -ENOENT;
+	r = acquire_index(table, dir, ret_dir);
+	(void)pthread_mutex_lock(&table->lock);
+	if (r == 0)
+		*ret = ref_of(table, index);
+	else
+		node_unpin(table, index);
+	(void)pthread_mutex_unlock(&table->lock);
+	if (r < 0)
+		node_table_settle(table);
+	return r;
+}
+
+bool node_is(const struct node_ref *ref, const struct statx *stx)
+{
+	struct node_identity found = identity_of(stx);
+	bool same;
+
+	(void)pthread_mutex_lock(&ref->table->lock);
+	same = identity_equal(&ref->table->nodes[ref->index].identity, &found);
+	(void)pthread_mutex_unlock(&ref->table->lock);
+	return same;
 }
 
 void node_release(struct node_ref *ref)
@@ -250,13 +292,7 @@ int node_found(struct node_table *table, const struct node_ref *parent,
 	}
 	if (r == 0) {
 		table->nodes[index].lookups++;
-		*ret = (struct node_ref){
-			.table = table,
-			.index = index,
-			.id = node_id(table, index),
-			.dev = table->nodes[index].identity.dev,
-			.fd = table->nodes[index].fd,
-		};
+		*ret = ref_of(table, index);
 	}
 	(void)pthread_mutex_unlock(&table->lock);
 	return r;

@@ -64,6 +64,20 @@ void node_table_first_generation(struct node_table *table,
 int node_acquire(struct node_table *table, uint64_t id, struct node_ref *ret);
 void node_release(struct node_ref *ref);
 
+/* A name longer than this is not to be found by node_locate(). */
+#define NODE_NAME_MAX 255
+
+/*
+ * The node, acquired but for its descriptor, and where it should be: the
+ * directory, acquired, and its latest name in there, which may have changed
+ * hands on disk (node_is()).  -ENOENT: it has a descriptor already, or no
+ * such name is known, or it is a bind mount's: node_acquire() it.
+ */
+int node_locate(struct node_table *table, uint64_t id, struct node_ref *ret,
+		struct node_ref *ret_dir, char ret_name[NODE_NAME_MAX + 1]);
+/* Is the node's object the one with this statx? */
+bool node_is(const struct node_ref *ref, const struct statx *stx);
+
 /*
  * The object `fd` (a path fd, whose statx is stx) was found as `name` in the
  * directory `parent`: give it a node or find the one it has, add one lookup.
