@@ -13,6 +13,8 @@
 /* Index of no node. */
 #define NO_NODE UINT32_MAX
 #define ROOT_NODE UINT32_C(0)
+/* Nodes are allocated by so many. */
+#define NODE_BLOCK 512u
 
 #define CHANGE_LOCKS 64
 
@@ -24,12 +26,11 @@ struct node_identity {
 	uint32_t type; /* S_IFMT */
 };
 
-/* What the kernel knows of an object's content. */
+/* What the kernel knows of an object's content; times in nanoseconds. */
 struct node_content {
-	bool known;
 	uint64_t size;
-	struct statx_timestamp mtime;
-	struct statx_timestamp ctime;
+	uint64_t mtime;
+	uint64_t ctime;
 };
 
 /* The object was found under this name; pins the parent. */
@@ -63,12 +64,16 @@ struct node {
 	bool idle;
 	bool queued; /* on the dead list */
 	bool privileged;
+	bool is_told; /* what `told` says */
 };
 
 struct node_table {
 	pthread_mutex_t lock;
-	struct node *nodes;
-	uint32_t capacity;
+	struct node **blocks; /* of NODE_BLOCK each; NULL: a hole */
+	uint32_t block_count;
+	uint32_t holes;
+	uint32_t generation; /* of the next node */
+	uint32_t most;	     /* live ones since it last shrank */
 	uint32_t free_head;
 	uint32_t dead_head; /* to be buried, unless revived meanwhile */
 	uint32_t live;
@@ -91,9 +96,17 @@ struct node_table {
 	pthread_mutex_t change_locks[CHANGE_LOCKS];
 };
 
+static inline struct node *node_at(const struct node_table *table,
+				   uint32_t index)
+{
+	return &table->blocks[index / NODE_BLOCK][index % NODE_BLOCK];
+}
+
 /* node_names.c */
 
 int names_init(struct node_table *table);
+/* To so many buckets, a power of two. */
+void names_resize(struct node_table *table, uint32_t buckets);
 struct node_name *name_find(struct node_table *table, uint32_t parent,
 			    const char *text);
 /*
@@ -115,12 +128,6 @@ bool identity_equal(const struct node_identity *a,
 uint64_t node_id(const struct node_table *table, uint32_t index);
 /* NO_NODE for an id that is not given out. */
 uint32_t node_index(const struct node_table *table, uint64_t id);
-/* NO_NODE for an object without a node. */
-uint32_t node_find(struct node_table *table,
-		   const struct node_identity *identity);
-/* Takes ownership of fd on success.  -ENOMEM. */
-int node_new(struct node_table *table, const struct node_identity *identity,
-	     int fd, uint32_t *ret);
 /* A pinned node lives, and keeps its descriptor if it has one. */
 void node_pin(struct node_table *table, uint32_t index);
 void node_unpin(struct node_table *table, uint32_t index);
@@ -129,9 +136,31 @@ void node_unpin(struct node_table *table, uint32_t index);
  * Called after whatever unpins, forgets or removes names.
  */
 void node_table_settle(struct node_table *table);
+/* Is there anything to settle? */
+static inline bool is_unsettled(const struct node_table *table)
+{
+	return table->dead_head != NO_NODE || table->fds > table->max_fds;
+}
 
 void idle_remove(struct node_table *table, uint32_t index);
 /* Queue the node if nothing refers to it any more. */
 void queue_if_dead(struct node_table *table, uint32_t index);
+
+/* node_store.c */
+
+int nodes_init(struct node_table *table);
+void nodes_free(struct node_table *table);
+/* NO_NODE for an object without a node. */
+uint32_t node_find(struct node_table *table,
+		   const struct node_identity *identity);
+/* Takes ownership of fd on success.  -ENOMEM. */
+int node_new(struct node_table *table, const struct node_identity *identity,
+	     int fd, uint32_t *ret);
+/* What refers to it is gone, its descriptor is the caller's. */
+void node_drop(struct node_table *table, uint32_t index);
+/* True: much was freed, memory_give_back() is worth it. */
+bool nodes_shrink(struct node_table *table);
+/* WITHOUT the lock: to the system. */
+void memory_give_back(void);
 
 #endif

@@ -27,10 +27,10 @@ int names_init(struct node_table *table)
 	return 0;
 }
 
-static void names_grow(struct node_table *table)
+void names_resize(struct node_table *table, uint32_t count)
 {
-	uint32_t mask = table->name_mask * 2 + 1;
-	struct node_name **buckets = calloc((size_t)mask + 1, sizeof(*buckets));
+	struct node_name **buckets = calloc(count, sizeof(*buckets));
+	uint32_t mask = count - 1;
 
 	if (buckets == NULL)
 		return; /* longer chains, nothing worse */
@@ -66,7 +66,7 @@ struct node_name *name_find(struct node_table *table, uint32_t parent,
 
 static void unlink_from_node(struct node_table *table, struct node_name *name)
 {
-	struct node_name **link = &table->nodes[name->node].names;
+	struct node_name **link = &node_at(table, name->node)->names;
 
 	while (*link != name)
 		link = &(*link)->node_next;
@@ -89,18 +89,18 @@ void name_remove(struct node_table *table, struct node_name *name)
 
 	unlink_from_node(table, name);
 	unlink_from_hash(table, name);
-	table->nodes[parent].children--;
+	node_at(table, parent)->children--;
 	table->name_count--;
 	queue_if_dead(table, parent);
 	/* Its descriptor is now the only way to it. */
-	if (table->nodes[node].names == NULL)
+	if (node_at(table, node)->names == NULL)
 		idle_remove(table, node);
 	free(name);
 }
 
 static void make_latest(struct node_table *table, struct node_name *name)
 {
-	struct node *node = &table->nodes[name->node];
+	struct node *node = node_at(table, name->node);
 
 	if (node->names == name)
 		return;
@@ -119,16 +119,16 @@ static struct node_name *name_new(struct node_table *table, uint32_t node,
 	if (name == NULL)
 		return NULL;
 	if (table->name_count > table->name_mask)
-		names_grow(table);
+		names_resize(table, (table->name_mask + 1) * 2);
 	at = name_hash(parent, text) & table->name_mask;
 	memcpy(name->text, text, len);
 	name->node = node;
 	name->parent = parent;
 	name->hash_next = table->name_buckets[at];
 	table->name_buckets[at] = name;
-	name->node_next = table->nodes[node].names;
-	table->nodes[node].names = name;
-	table->nodes[parent].children++;
+	name->node_next = node_at(table, node)->names;
+	node_at(table, node)->names = name;
+	node_at(table, parent)->children++;
 	table->name_count++;
 	return name;
 }
@@ -141,10 +141,10 @@ static struct node_name *name_new(struct node_table *table, uint32_t node,
  */
 static void cut_circle(struct node_table *table, uint32_t node, uint32_t parent)
 {
-	struct node_name *name = table->nodes[parent].names;
+	struct node_name *name = node_at(table, parent)->names;
 
 	while (name != NULL && name->parent != node)
-		name = table->nodes[name->parent].names;
+		name = node_at(table, name->parent)->names;
 	if (name != NULL)
 		name_remove(table, name);
 }
@@ -161,7 +161,7 @@ int name_add(struct node_table *table, uint32_t node, uint32_t parent,
 	/* A bind mount of what needs no name, or has one further up. */
 	if (node == ROOT_NODE || node == parent)
 		return 0;
-	if (table->nodes[node].children > 0)
+	if (node_at(table, node)->children > 0)
 		cut_circle(table, node, parent);
 	if (name != NULL)
 		make_latest(table, name);
@@ -169,7 +169,7 @@ int name_add(struct node_table *table, uint32_t node, uint32_t parent,
 		name = name_new(table, node, parent, text);
 	if (name == NULL)
 		return -ENOMEM;
-	if (S_ISDIR(table->nodes[node].identity.type)) {
+	if (S_ISDIR(node_at(table, node)->identity.type)) {
 		while (name->node_next != NULL)
 			name_remove(table, name->node_next);
 	}

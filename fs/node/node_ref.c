@@ -55,8 +55,8 @@ static int way_up(struct node_table *table, uint32_t index, struct way *way)
 	int r = 0;
 
 	(void)pthread_mutex_lock(&table->lock);
-	while (r == 0 && table->nodes[index].fd < 0) {
-		const struct node_name *name = table->nodes[index].names;
+	while (r == 0 && node_at(table, index)->fd < 0) {
+		const struct node_name *name = node_at(table, index)->names;
 
 		r = name == NULL ? -ESTALE : way_push(way, index, name);
 		if (r == 0) {
@@ -102,8 +102,8 @@ static int step_down(struct node_table *table, const struct step *step)
 	int parent_fd, r;
 
 	(void)pthread_mutex_lock(&table->lock);
-	parent_fd = table->nodes[step->parent].fd;
-	expected = table->nodes[step->node].identity;
+	parent_fd = node_at(table, step->parent)->fd;
+	expected = node_at(table, step->node)->identity;
 	(void)pthread_mutex_unlock(&table->lock);
 
 	fd = backing_open_child(parent_fd, step->name);
@@ -121,8 +121,8 @@ static int step_down(struct node_table *table, const struct step *step)
 	}
 
 	(void)pthread_mutex_lock(&table->lock);
-	if (table->nodes[step->node].fd < 0) {
-		table->nodes[step->node].fd = take_fd(&fd);
+	if (node_at(table, step->node)->fd < 0) {
+		node_at(table, step->node)->fd = take_fd(&fd);
 		table->fds++;
 	}
 	(void)pthread_mutex_unlock(&table->lock);
@@ -165,8 +165,8 @@ static struct node_ref ref_of(struct node_table *table, uint32_t index)
 		.table = table,
 		.index = index,
 		.id = node_id(table, index),
-		.dev = table->nodes[index].identity.dev,
-		.fd = table->nodes[index].fd,
+		.dev = node_at(table, index)->identity.dev,
+		.fd = node_at(table, index)->fd,
 	};
 }
 
@@ -176,7 +176,7 @@ static int acquire_index(struct node_table *table, uint32_t index,
 	int r = 0, fd;
 
 	(void)pthread_mutex_lock(&table->lock);
-	fd = table->nodes[index].fd;
+	fd = node_at(table, index)->fd;
 	(void)pthread_mutex_unlock(&table->lock);
 	if (fd < 0)
 		r = reopen(table, index);
@@ -201,7 +201,7 @@ int node_acquire(struct node_table *table, uint64_t id, struct node_ref *ret)
 	index = node_index(table, id);
 	if (index != NO_NODE) {
 		node_pin(table, index);
-		ready = table->nodes[index].fd >= 0;
+		ready = node_at(table, index)->fd >= 0;
 	}
 	if (ready)
 		*ret = ref_of(table, index);
@@ -220,8 +220,8 @@ int node_locate(struct node_table *table, uint64_t id, struct node_ref *ret,
 
 	(void)pthread_mutex_lock(&table->lock);
 	index = node_index(table, id);
-	if (index != NO_NODE && table->nodes[index].fd < 0)
-		name = table->nodes[index].names;
+	if (index != NO_NODE && node_at(table, index)->fd < 0)
+		name = node_at(table, index)->names;
 	if (name != NULL && strlen(name->text) <= NODE_NAME_MAX) {
 		(void)memcpy(ret_name, name->text, strlen(name->text) + 1);
 		dir = name->parent;
@@ -249,19 +249,24 @@ bool node_is(const struct node_ref *ref, const struct statx *stx)
 	bool same;
 
 	(void)pthread_mutex_lock(&ref->table->lock);
-	same = identity_equal(&ref->table->nodes[ref->index].identity, &found);
+	same = identity_equal(&node_at(ref->table, ref->index)->identity,
+			      &found);
 	(void)pthread_mutex_unlock(&ref->table->lock);
 	return same;
 }
 
 void node_release(struct node_ref *ref)
 {
+	bool unsettled;
+
 	if (ref->table == NULL)
 		return;
 	(void)pthread_mutex_lock(&ref->table->lock);
 	node_unpin(ref->table, ref->index);
+	unsettled = is_unsettled(ref->table);
 	(void)pthread_mutex_unlock(&ref->table->lock);
-	node_table_settle(ref->table);
+	if (unsettled)
+		node_table_settle(ref->table);
 	*ref = NODE_REF_NONE;
 }
 
@@ -280,8 +285,8 @@ int node_found(struct node_table *table, const struct node_ref *parent,
 		r = node_new(table, &identity, fd, &index);
 		if (r == 0)
 			(void)take_fd(&owned);
-	} else if (table->nodes[index].fd < 0 && fd >= 0) {
-		table->nodes[index].fd = take_fd(&owned);
+	} else if (node_at(table, index)->fd < 0 && fd >= 0) {
+		node_at(table, index)->fd = take_fd(&owned);
 		table->fds++;
 	}
 	if (r == 0) {
@@ -291,7 +296,7 @@ int node_found(struct node_table *table, const struct node_ref *parent,
 			node_unpin(table, index);
 	}
 	if (r == 0) {
-		table->nodes[index].lookups++;
+		node_at(table, index)->lookups++;
 		*ret = ref_of(table, index);
 	}
 	(void)pthread_mutex_unlock(&table->lock);
@@ -300,19 +305,33 @@ int node_found(struct node_table *table, const struct node_ref *parent,
 
 void node_forget(struct node_table *table, uint64_t id, uint64_t lookups)
 {
-	uint32_t index;
+	const struct node_lookups forgotten = { .id = id, .count = lookups };
+
+	node_forget_all(table, &forgotten, 1);
+}
+
+void node_forget_all(struct node_table *table,
+		     const struct node_lookups *forgotten, size_t count)
+{
+	bool unsettled;
 
 	(void)pthread_mutex_lock(&table->lock);
-	index = node_index(table, id);
-	if (index != NO_NODE) {
-		struct node *node = &table->nodes[index];
+	for (size_t i = 0; i < count; i++) {
+		uint32_t index = node_index(table, forgotten[i].id);
+		struct node *node;
 
-		node->lookups -=
-			lookups < node->lookups ? lookups : node->lookups;
+		if (index == NO_NODE)
+			continue;
+		node = node_at(table, index);
+		node->lookups -= forgotten[i].count < node->lookups ?
+					 forgotten[i].count :
+					 node->lookups;
 		queue_if_dead(table, index);
 	}
+	unsettled = is_unsettled(table);
 	(void)pthread_mutex_unlock(&table->lock);
-	node_table_settle(table);
+	if (unsettled)
+		node_table_settle(table);
 }
 
 int node_pin_name(struct node_table *table, const struct node_ref *parent,

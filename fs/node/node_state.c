@@ -9,7 +9,7 @@
 void node_set_privileged(const struct node_ref *ref, bool privileged)
 {
 	(void)pthread_mutex_lock(&ref->table->lock);
-	ref->table->nodes[ref->index].privileged = privileged;
+	node_at(ref->table, ref->index)->privileged = privileged;
 	(void)pthread_mutex_unlock(&ref->table->lock);
 }
 
@@ -21,7 +21,7 @@ bool node_is_privileged(struct node_table *table, uint64_t id)
 	(void)pthread_mutex_lock(&table->lock);
 	index = node_index(table, id);
 	if (index != NO_NODE)
-		privileged = table->nodes[index].privileged;
+		privileged = node_at(table, index)->privileged;
 	(void)pthread_mutex_unlock(&table->lock);
 	return privileged;
 }
@@ -35,7 +35,7 @@ void node_path(const struct node_ref *ref, char *buf, size_t size)
 	buf[at] = '\0';
 	(void)pthread_mutex_lock(&ref->table->lock);
 	while (index != ROOT_NODE) {
-		const struct node_name *name = table->nodes[index].names;
+		const struct node_name *name = node_at(table, index)->names;
 		const char *text = name != NULL ? name->text : "?";
 		size_t len = strlen(text);
 
@@ -62,7 +62,7 @@ bool node_was_replaced(const struct node_ref *ref)
 	bool named;
 
 	(void)pthread_mutex_lock(&ref->table->lock);
-	node = &ref->table->nodes[ref->index];
+	node = node_at(ref->table, ref->index);
 	named = node->names != NULL && ref->index != ROOT_NODE;
 	while (node->names != NULL)
 		name_remove(ref->table, node->names);
@@ -76,45 +76,49 @@ bool node_pages_as_of(const struct node_ref *ref, int64_t mtime)
 	bool already;
 
 	(void)pthread_mutex_lock(&ref->table->lock);
-	node = &ref->table->nodes[ref->index];
+	node = node_at(ref->table, ref->index);
 	already = node->pages_mtime == mtime;
 	node->pages_mtime = mtime;
 	(void)pthread_mutex_unlock(&ref->table->lock);
 	return already;
 }
 
+/* Of times more than 584 years apart two may be alike. */
+static uint64_t nanoseconds(const struct statx_timestamp *time)
+{
+	return (uint64_t)time->tv_sec * UINT64_C(1000000000) + time->tv_nsec;
+}
+
 void node_tell(const struct node_ref *ref, const struct statx *stx)
 {
-	struct node_content told = { .known = false };
+	struct node_content told = { 0 };
+	struct node *node;
 
 	if (stx != NULL)
 		told = (struct node_content){
-			.known = true,
 			.size = stx->stx_size,
-			.mtime = stx->stx_mtime,
-			.ctime = stx->stx_ctime,
+			.mtime = nanoseconds(&stx->stx_mtime),
+			.ctime = nanoseconds(&stx->stx_ctime),
 		};
 	(void)pthread_mutex_lock(&ref->table->lock);
-	ref->table->nodes[ref->index].told = told;
+	node = node_at(ref->table, ref->index);
+	node->told = told;
+	node->is_told = stx != NULL;
 	(void)pthread_mutex_unlock(&ref->table->lock);
-}
-
-static bool same_time(const struct statx_timestamp *a,
-		      const struct statx_timestamp *b)
-{
-	return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
 }
 
 bool node_is_told(const struct node_ref *ref, const struct statx *stx)
 {
-	struct node_content told;
+	const struct node *node;
+	bool same;
 
 	(void)pthread_mutex_lock(&ref->table->lock);
-	told = ref->table->nodes[ref->index].told;
+	node = node_at(ref->table, ref->index);
+	same = node->is_told && node->told.size == stx->stx_size &&
+	       node->told.mtime == nanoseconds(&stx->stx_mtime) &&
+	       node->told.ctime == nanoseconds(&stx->stx_ctime);
 	(void)pthread_mutex_unlock(&ref->table->lock);
-	return told.known && told.size == stx->stx_size &&
-	       same_time(&told.mtime, &stx->stx_mtime) &&
-	       same_time(&told.ctime, &stx->stx_ctime);
+	return same;
 }
 
 void node_count_writer(struct node_table *table, uint64_t id, int change)
@@ -124,9 +128,9 @@ void node_count_writer(struct node_table *table, uint64_t id, int change)
 	(void)pthread_mutex_lock(&table->lock);
 	index = node_index(table, id);
 	if (index != NO_NODE && change > 0)
-		table->nodes[index].writers++;
-	else if (index != NO_NODE && table->nodes[index].writers > 0)
-		table->nodes[index].writers--;
+		node_at(table, index)->writers++;
+	else if (index != NO_NODE && node_at(table, index)->writers > 0)
+		node_at(table, index)->writers--;
 	(void)pthread_mutex_unlock(&table->lock);
 }
 
@@ -135,7 +139,7 @@ bool node_has_writer(const struct node_ref *ref)
 	bool has;
 
 	(void)pthread_mutex_lock(&ref->table->lock);
-	has = ref->table->nodes[ref->index].writers > 0;
+	has = node_at(ref->table, ref->index)->writers > 0;
 	(void)pthread_mutex_unlock(&ref->table->lock);
 	return has;
 }

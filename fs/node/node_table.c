@@ -9,11 +9,12 @@
 #include "idshift/cleanup.h"
 #include "node_internal.h"
 
-#define INITIAL_NODES 1024u
+/* Nodes to bury, and their descriptors to close, in one go. */
+#define BURIALS 64
 
 uint64_t node_id(const struct node_table *table, uint32_t index)
 {
-	uint32_t generation = table->nodes[index].generation;
+	uint32_t generation = node_at(table, index)->generation;
 
 	if (index != ROOT_NODE)
 		generation += table->first_generation;
@@ -24,8 +25,9 @@ uint32_t node_index(const struct node_table *table, uint64_t id)
 {
 	uint32_t index = (uint32_t)id - (uint32_t)NODE_ROOT_ID;
 
-	if (index >= table->capacity || !table->nodes[index].live ||
-	    node_id(table, index) != id)
+	if (index / NODE_BLOCK >= table->block_count ||
+	    table->blocks[index / NODE_BLOCK] == NULL ||
+	    !node_at(table, index)->live || node_id(table, index) != id)
 		return NO_NODE;
 	return index;
 }
@@ -57,30 +59,20 @@ bool identity_equal(const struct node_identity *a,
 	       a->birth_sec == b->birth_sec && a->birth_nsec == b->birth_nsec;
 }
 
-static uint32_t *identity_bucket(struct node_table *table,
-				 const struct node_identity *identity)
-{
-	uint64_t hash = (identity->ino ^ identity->dev << 40) *
-			UINT64_C(0x9e3779b97f4a7c15);
-
-	return &table->identity_buckets[(uint32_t)(hash >> 32) &
-					table->identity_mask];
-}
-
 /* The idle list. */
 
 void idle_remove(struct node_table *table, uint32_t index)
 {
-	struct node *node = &table->nodes[index];
+	struct node *node = node_at(table, index);
 
 	if (!node->idle)
 		return;
 	if (node->prev != NO_NODE)
-		table->nodes[node->prev].next = node->next;
+		node_at(table, node->prev)->next = node->next;
 	else
 		table->idle_head = node->next;
 	if (node->next != NO_NODE)
-		table->nodes[node->next].prev = node->prev;
+		node_at(table, node->next)->prev = node->prev;
 	else
 		table->idle_tail = node->prev;
 	node->idle = false;
@@ -89,7 +81,7 @@ void idle_remove(struct node_table *table, uint32_t index)
 /* Does nothing to a node that can't be evicted. */
 static void idle_add(struct node_table *table, uint32_t index)
 {
-	struct node *node = &table->nodes[index];
+	struct node *node = node_at(table, index);
 
 	if (node->idle || node->queued || node->pins > 0 || node->fd < 0 ||
 	    node->names == NULL)
@@ -98,7 +90,7 @@ static void idle_add(struct node_table *table, uint32_t index)
 	node->prev = NO_NODE;
 	node->next = table->idle_head;
 	if (table->idle_head != NO_NODE)
-		table->nodes[table->idle_head].prev = index;
+		node_at(table, table->idle_head)->prev = index;
 	else
 		table->idle_tail = index;
 	table->idle_head = index;
@@ -106,102 +98,15 @@ static void idle_add(struct node_table *table, uint32_t index)
 
 void node_pin(struct node_table *table, uint32_t index)
 {
-	table->nodes[index].pins++;
+	node_at(table, index)->pins++;
 	idle_remove(table, index);
 }
 
 /* Life and death of nodes. */
 
-static int table_grow(struct node_table *table)
-{
-	uint32_t capacity =
-		table->capacity > 0 ? table->capacity * 2 : INITIAL_NODES;
-	uint32_t *buckets;
-	struct node *nodes;
-
-	if (table->capacity > UINT32_MAX / 4)
-		return -ENOMEM;
-	nodes = realloc(table->nodes, capacity * sizeof(*nodes));
-	if (nodes == NULL)
-		return -ENOMEM;
-	table->nodes = nodes;
-	buckets = malloc(capacity * sizeof(*buckets));
-	if (buckets == NULL)
-		return -ENOMEM;
-	memset(nodes + table->capacity, 0,
-	       (capacity - table->capacity) * sizeof(*nodes));
-	for (uint32_t i = capacity; i-- > table->capacity;) {
-		nodes[i].next = table->free_head;
-		table->free_head = i;
-	}
-	free(table->identity_buckets);
-	table->identity_buckets = buckets;
-	table->identity_mask = capacity - 1;
-	memset(buckets, 0xff, capacity * sizeof(*buckets));
-	for (uint32_t i = 0; i < table->capacity; i++) {
-		uint32_t *bucket;
-
-		if (!nodes[i].live)
-			continue;
-		bucket = identity_bucket(table, &nodes[i].identity);
-		nodes[i].hash_next = *bucket;
-		*bucket = i;
-	}
-	table->capacity = capacity;
-	return 0;
-}
-
-uint32_t node_find(struct node_table *table,
-		   const struct node_identity *identity)
-{
-	uint32_t index = *identity_bucket(table, identity);
-
-	while (index != NO_NODE &&
-	       !identity_equal(&table->nodes[index].identity, identity))
-		index = table->nodes[index].hash_next;
-	return index;
-}
-
-int node_new(struct node_table *table, const struct node_identity *identity,
-	     int fd, uint32_t *ret)
-{
-	struct node *node;
-	uint32_t *bucket;
-	uint32_t index;
-
-	if (table->free_head == NO_NODE && table_grow(table) < 0)
-		return -ENOMEM;
-	index = table->free_head;
-	node = &table->nodes[index];
-	table->free_head = node->next;
-	*node = (struct node){
-		.identity = *identity,
-		.generation = node->generation,
-		.fd = fd,
-		.live = true,
-	};
-	bucket = identity_bucket(table, identity);
-	node->hash_next = *bucket;
-	*bucket = index;
-	table->live++;
-	if (fd >= 0)
-		table->fds++;
-	*ret = index;
-	return 0;
-}
-
-static void identity_remove(struct node_table *table, uint32_t index)
-{
-	uint32_t *link = identity_bucket(table, &table->nodes[index].identity);
-
-	while (*link != index)
-		link = &table->nodes[*link].hash_next;
-	*link = table->nodes[index].hash_next;
-}
-
 static bool is_dead(const struct node_table *table, uint32_t index)
 {
-	const struct node *node = &table->nodes[index];
+	const struct node *node = node_at(table, index);
 
 	return index != ROOT_NODE && node->live && node->lookups == 0 &&
 	       node->pins == 0 && node->children == 0;
@@ -209,7 +114,7 @@ static bool is_dead(const struct node_table *table, uint32_t index)
 
 void queue_if_dead(struct node_table *table, uint32_t index)
 {
-	struct node *node = &table->nodes[index];
+	struct node *node = node_at(table, index);
 
 	if (node->queued || !is_dead(table, index))
 		return;
@@ -219,49 +124,57 @@ void queue_if_dead(struct node_table *table, uint32_t index)
 	table->dead_head = index;
 }
 
-static void bury(struct node_table *table, uint32_t index)
-{
-	struct node *node = &table->nodes[index];
+struct burial {
+	int fd;
+	mode_t type;
+	bool orphan;
+};
 
+static void bury(struct node_table *table, uint32_t index,
+		 struct burial *ret_burial)
+{
+	struct node *node = node_at(table, index);
+
+	*ret_burial = (struct burial){
+		.fd = node->fd,
+		.type = (mode_t)node->identity.type,
+		.orphan = node->names == NULL && node->fd >= 0,
+	};
 	while (node->names != NULL)
 		name_remove(table, node->names);
-	identity_remove(table, index);
-	if (node->fd >= 0)
-		table->fds--;
-	node->live = false;
-	node->generation++;
-	node->next = table->free_head;
-	table->free_head = index;
-	table->live--;
+	node_drop(table, index);
 }
 
-/* Bury the next dead node; false when there is none. */
+/* Bury the next dead nodes; false when there are no more. */
 static bool bury_next(struct node_table *table)
 {
-	struct node gone = { .fd = -1 };
-	uint32_t index;
-	bool more, orphan = false;
+	struct burial burials[BURIALS];
+	size_t count = 0;
+	bool more, shrunk;
 
 	(void)pthread_mutex_lock(&table->lock);
-	index = table->dead_head;
-	more = index != NO_NODE;
-	if (more) {
-		table->dead_head = table->nodes[index].next;
-		table->nodes[index].queued = false;
+	while (count < BURIALS && table->dead_head != NO_NODE) {
+		uint32_t index = table->dead_head;
+
+		table->dead_head = node_at(table, index)->next;
+		node_at(table, index)->queued = false;
+		if (is_dead(table, index))
+			bury(table, index, &burials[count++]);
+		else
+			idle_add(table, index); /* revived */
 	}
-	if (more && is_dead(table, index)) {
-		gone = table->nodes[index];
-		orphan = gone.names == NULL && gone.fd >= 0;
-		bury(table, index);
-	} else if (more) {
-		idle_add(table, index); /* revived */
-	}
+	more = table->dead_head != NO_NODE;
+	shrunk = !more && nodes_shrink(table);
 	(void)pthread_mutex_unlock(&table->lock);
 
-	if (orphan && table->orphan_hook != NULL)
-		table->orphan_hook(table->orphan_context, gone.fd,
-				   gone.identity.type);
-	close_fd(gone.fd);
+	for (size_t i = 0; i < count; i++) {
+		if (burials[i].orphan && table->orphan_hook != NULL)
+			table->orphan_hook(table->orphan_context, burials[i].fd,
+					   burials[i].type);
+		close_fd(burials[i].fd);
+	}
+	if (shrunk)
+		memory_give_back();
 	return more;
 }
 
@@ -274,8 +187,8 @@ static int evict(struct node_table *table)
 	if (index == NO_NODE)
 		return -1;
 	idle_remove(table, index);
-	fd = table->nodes[index].fd;
-	table->nodes[index].fd = -1;
+	fd = node_at(table, index)->fd;
+	node_at(table, index)->fd = -1;
 	table->fds--;
 	return fd;
 }
@@ -310,7 +223,7 @@ void node_table_drop_idle(struct node_table *table)
 
 void node_unpin(struct node_table *table, uint32_t index)
 {
-	if (--table->nodes[index].pins > 0)
+	if (--node_at(table, index)->pins > 0)
 		return;
 	queue_if_dead(table, index);
 	idle_add(table, index);
@@ -327,7 +240,6 @@ int node_table_new(int root_fd, size_t max_fds, node_orphan_fn *orphan_hook,
 
 	if (table == NULL)
 		return -ENOMEM;
-	table->free_head = NO_NODE;
 	table->dead_head = NO_NODE;
 	table->idle_head = NO_NODE;
 	table->idle_tail = NO_NODE;
@@ -339,7 +251,7 @@ int node_table_new(int root_fd, size_t max_fds, node_orphan_fn *orphan_hook,
 		(void)pthread_mutex_init(&table->change_locks[i], NULL);
 	r = backing_stat(root_fd, &stx);
 	if (r == 0)
-		r = table_grow(table);
+		r = nodes_init(table);
 	if (r == 0)
 		r = names_init(table);
 	if (r == 0) {
@@ -358,9 +270,12 @@ struct node_table *node_table_free(struct node_table *table)
 {
 	if (table == NULL)
 		return NULL;
-	for (uint32_t i = 0; i < table->capacity; i++) {
-		struct node *node = &table->nodes[i];
+	for (uint32_t i = 0; i < table->block_count * NODE_BLOCK; i++) {
+		struct node *node;
 
+		if (table->blocks[i / NODE_BLOCK] == NULL)
+			continue;
+		node = node_at(table, i);
 		if (!node->live)
 			continue;
 		while (node->names != NULL) {
@@ -374,8 +289,7 @@ struct node_table *node_table_free(struct node_table *table)
 	for (size_t i = 0; i < CHANGE_LOCKS; i++)
 		(void)pthread_mutex_destroy(&table->change_locks[i]);
 	(void)pthread_mutex_destroy(&table->lock);
-	free(table->nodes);
-	free(table->identity_buckets);
+	nodes_free(table);
 	free(table->name_buckets);
 	free(table);
 	return NULL;
@@ -393,9 +307,10 @@ void node_table_stats(struct node_table *table, struct node_table_stats *ret)
 	(void)pthread_mutex_lock(&table->lock);
 	stats.nodes = table->live;
 	stats.fds = table->fds;
-	for (uint32_t i = 0; i < table->capacity; i++) {
-		if (table->nodes[i].live)
-			stats.lookups += table->nodes[i].lookups;
+	for (uint32_t i = 0; i < table->block_count * NODE_BLOCK; i++) {
+		if (table->blocks[i / NODE_BLOCK] != NULL &&
+		    node_at(table, i)->live)
+			stats.lookups += node_at(table, i)->lookups;
 	}
 	(void)pthread_mutex_unlock(&table->lock);
 	*ret = stats;

@@ -57,8 +57,7 @@ struct node_table *node_table_free(struct node_table *table);
  * Where the generations begin, so that ids of an earlier table of the same
  * mount name nothing here, but for the root's.  Before any is given out.
  */
-void node_table_first_generation(struct node_table *table,
-				 uint32_t generation);
+void node_table_first_generation(struct node_table *table, uint32_t generation);
 
 /* -ESTALE: no such node, or its object can't be found any more. */
 int node_acquire(struct node_table *table, uint64_t id, struct node_ref *ret);
@@ -90,6 +89,13 @@ int node_found(struct node_table *table, const struct node_ref *parent,
 
 /* Drop lookups, as FUSE_FORGET says. */
 void node_forget(struct node_table *table, uint64_t id, uint64_t lookups);
+/* The same of many. */
+struct node_lookups {
+	uint64_t id;
+	uint64_t count;
+};
+void node_forget_all(struct node_table *table,
+		     const struct node_lookups *forgotten, size_t count);
 
 /*
  * The node known by that name, its descriptor pinned for as long as the node
