@@ -1,0 +1,24 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Layers of an image unpacked over each other: owners, modes, links, fifos,
+# whiteouts, attributes, ACLs, capabilities as in a plain directory.
+# (tests/long/test_layers.sh has thousands, and podman build.)
+. "$(dirname "$0")/lib.sh"
+. "$ROOT/tests/integration/layers.sh"
+need_root
+need_allow_other
+need_command nsenter tar getfattr getcap getfacl
+
+source_dir sergio src
+src=$dir
+home=$T/home/sergio
+as sergio mkdir "$home/plain" "$home/work"
+userns_start sergio || skip_all "no user namespaces here"
+mount_fs sergio "$src" "$home/mnt" || exit 1
+layers_compare "$home/plain" "$home/mnt" "$home/work" 3 400
+is "nothing on disk is setuid" \
+	"$(find "$src" -type f -perm /6000 | head -3)" ""
+is "nothing on disk has capabilities" "$(getcap -r "$src")" ""
+ok "all of it can be deleted" "${ns[@]}" sh -c "rm -rf '$home/mnt'/*"
+is "nothing is left in the source" "$(ls -A "$src")" ""
+ok "unmount" umount_fs sergio "$home/mnt"
