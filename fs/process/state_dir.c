@@ -25,9 +25,11 @@ char *state_dir(const char *given, bool other_user)
 	if (base != NULL && base[0] == '/')
 		return below(base, "idshift");
 	base = other_user ? NULL : getenv("HOME");
-	if (base == NULL || base[0] != '/') {
+	if (base != NULL && base[0] != '/')
+		base = NULL;
+	if (base == NULL || access(base, W_OK | X_OK) < 0) {
 		user = getpwuid(geteuid());
-		base = user != NULL ? user->pw_dir : NULL;
+		base = user != NULL ? user->pw_dir : base;
 	}
 	if (base == NULL) {
 		errno = ENOENT;
