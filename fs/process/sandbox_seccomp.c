@@ -2,10 +2,12 @@
 #include "sandbox_parts.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <stddef.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <linux/fuse.h>
@@ -21,25 +23,21 @@
 #define CALL(name) SCMP_SYS(name)
 
 static const int allowed[] = {
-	/* The source. */
-	CALL(openat), CALL(openat2), CALL(open), CALL(close), CALL(dup),
-	CALL(dup2), CALL(dup3), CALL(fcntl), CALL(fcntl64), CALL(flock),
-	CALL(stat), CALL(fstat), CALL(lstat), CALL(newfstatat), CALL(statx),
-	CALL(fstat64), CALL(fstatat64), CALL(statfs), CALL(fstatfs),
-	CALL(statfs64), CALL(fstatfs64), CALL(readlink), CALL(readlinkat),
-	CALL(access), CALL(faccessat), CALL(faccessat2), CALL(getdents),
-	CALL(getdents64), CALL(mkdir), CALL(mkdirat), CALL(mknod),
-	CALL(mknodat), CALL(symlink), CALL(symlinkat), CALL(link), CALL(linkat),
-	CALL(unlink), CALL(unlinkat), CALL(rmdir), CALL(rename), CALL(renameat),
-	CALL(renameat2), CALL(chmod), CALL(fchmod), CALL(fchmodat), FCHMODAT2,
-	CALL(chown), CALL(fchown), CALL(lchown), CALL(fchownat), CALL(chown32),
-	CALL(fchown32), CALL(lchown32), CALL(utimensat), CALL(utimensat_time64),
-	CALL(truncate), CALL(truncate64), CALL(ftruncate), CALL(ftruncate64),
-	CALL(fallocate), CALL(getxattr), CALL(lgetxattr), CALL(fgetxattr),
-	CALL(setxattr), CALL(lsetxattr), CALL(fsetxattr), CALL(listxattr),
-	CALL(llistxattr), CALL(flistxattr), CALL(removexattr),
-	CALL(lremovexattr), CALL(fremovexattr), SETXATTRAT, GETXATTRAT,
-	LISTXATTRAT, REMOVEXATTRAT, CALL(name_to_handle_at), CALL(umask),
+	/*
+	 * The source.  A filter can't see a path, and landlock has no say over
+	 * attributes: what names a file by its path and has a form by
+	 * descriptor isn't here, nor what the daemon has no use for.
+	 */
+	CALL(close), CALL(dup), CALL(dup2), CALL(dup3), CALL(flock),
+	CALL(fstat), CALL(newfstatat), CALL(statx), CALL(fstat64),
+	CALL(fstatat64), CALL(fstatfs), CALL(fstatfs64), CALL(readlinkat),
+	CALL(getdents64), CALL(symlinkat), CALL(linkat), CALL(unlinkat),
+	CALL(renameat), CALL(renameat2), CALL(fchownat), CALL(utimensat),
+	CALL(utimensat_time64), CALL(truncate), CALL(truncate64),
+	CALL(ftruncate), CALL(ftruncate64), CALL(fallocate), CALL(getxattr),
+	CALL(lgetxattr), CALL(setxattr), CALL(listxattr), CALL(removexattr),
+	SETXATTRAT, GETXATTRAT, LISTXATTRAT, REMOVEXATTRAT,
+	CALL(name_to_handle_at),
 	/* Data. */
 	CALL(read), CALL(readv), CALL(pread64), CALL(preadv), CALL(preadv2),
 	CALL(write), CALL(writev), CALL(pwrite64), CALL(pwritev),
@@ -52,13 +50,12 @@ static const int allowed[] = {
 	CALL(brk), CALL(munmap), CALL(mremap), CALL(madvise), CALL(msync),
 	/* Threads and signals within the process. */
 	CALL(futex), CALL(futex_time64), CALL(futex_waitv),
-	CALL(set_robust_list), CALL(get_robust_list), CALL(rseq), CALL(gettid),
-	CALL(sched_yield), CALL(sched_getaffinity), CALL(getcpu),
-	CALL(membarrier), CALL(rt_sigaction), CALL(rt_sigprocmask),
-	CALL(rt_sigpending), CALL(rt_sigreturn), CALL(rt_sigsuspend),
-	CALL(rt_sigtimedwait), CALL(sigaltstack), CALL(sigreturn),
-	CALL(restart_syscall), CALL(wait4), CALL(waitid), CALL(exit),
-	CALL(exit_group),
+	CALL(set_robust_list), CALL(rseq), CALL(gettid), CALL(sched_yield),
+	CALL(sched_getaffinity), CALL(getcpu), CALL(membarrier),
+	CALL(rt_sigaction), CALL(rt_sigprocmask), CALL(rt_sigpending),
+	CALL(rt_sigreturn), CALL(rt_sigsuspend), CALL(rt_sigtimedwait),
+	CALL(sigaltstack), CALL(sigreturn), CALL(restart_syscall), CALL(wait4),
+	CALL(waitid), CALL(exit), CALL(exit_group),
 	/* Clocks and what the process is. */
 	CALL(clock_gettime), CALL(clock_gettime64), CALL(clock_getres),
 	CALL(clock_nanosleep), CALL(clock_nanosleep_time64), CALL(nanosleep),
@@ -71,6 +68,30 @@ static const int allowed[] = {
 /* With chown=disk; without, they'd do nothing. */
 static const int for_owners[] = { CALL(setfsuid), CALL(setfsgid),
 				  CALL(setfsuid32), CALL(setfsgid32) };
+
+/*
+ * What gives an object its mode, and where.  No mode of ours has setuid on
+ * disk (view.h), so that nobody can be made to run as this user.
+ */
+static const struct {
+	int call;
+	unsigned int mode;
+	mode_t never;
+} with_mode[] = {
+	{ CALL(openat), 3, S_ISUID | S_ISGID },
+	{ CALL(mknodat), 2, S_ISUID | S_ISGID },
+	{ CALL(mkdirat), 2, S_ISUID },
+	{ CALL(chmod), 1, S_ISUID },
+	{ CALL(fchmodat), 2, S_ISUID },
+	{ FCHMODAT2, 2, S_ISUID },
+};
+
+/* Not to whom signals go, nor leases, which hold others up. */
+static const int fcntl_commands[] = {
+	F_DUPFD,     F_DUPFD_CLOEXEC, F_GETFD,	    F_SETFD,	  F_GETFL,
+	F_SETFL,     F_GETLK,	      F_SETLK,	    F_SETLKW,	  F_OFD_GETLK,
+	F_OFD_SETLK, F_OFD_SETLKW,    F_GETPIPE_SZ, F_SETPIPE_SZ,
+};
 
 /* Nobody but an attacker makes these here. */
 static const int hostile[] = { CALL(execve),
@@ -126,6 +147,12 @@ static const int hostile[] = { CALL(execve),
 #define CLONE_FLAGS SCMP_A0
 #endif
 
+#define THREAD_FLAGS (CLONE_THREAD | CLONE_VM | CLONE_FS | CLONE_FILES)
+#define NAMESPACE_FLAGS                                                \
+	(CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | \
+	 CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET | CLONE_PTRACE |  \
+	 CLONE_VFORK)
+
 static int add(scmp_filter_ctx filter, uint32_t action, int call,
 	       unsigned int count, const struct scmp_arg_cmp *args)
 {
@@ -169,8 +196,9 @@ static int add_conditional(scmp_filter_ctx filter)
 		 */
 		{ CALL(clone),
 		  1,
-		  { CLONE_FLAGS(SCMP_CMP_MASKED_EQ, CLONE_THREAD,
-				CLONE_THREAD) } },
+		  { CLONE_FLAGS(SCMP_CMP_MASKED_EQ,
+				THREAD_FLAGS | NAMESPACE_FLAGS,
+				THREAD_FLAGS) } },
 		/* pthread_kill(3), raise(3) */
 		{ CALL(tgkill),
 		  1,
@@ -197,6 +225,40 @@ static int add_conditional(scmp_filter_ctx filter)
 	return r;
 }
 
+static int add_modes(scmp_filter_ctx filter, bool real_owners)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < COUNT(with_mode); i++) {
+		const struct scmp_arg_cmp not_setuid = {
+			.arg = with_mode[i].mode,
+			.op = SCMP_CMP_MASKED_EQ,
+			.datum_a = with_mode[i].never,
+			.datum_b = 0,
+		};
+
+		r = add(filter, SCMP_ACT_ALLOW, with_mode[i].call,
+			real_owners ? 0 : 1, &not_setuid);
+	}
+	return r;
+}
+
+static int add_fcntl(scmp_filter_ctx filter)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < COUNT(fcntl_commands); i++) {
+		const struct scmp_arg_cmp command =
+			SCMP_A1_32(SCMP_CMP_EQ, (uint32_t)fcntl_commands[i], 0);
+
+		r = add(filter, SCMP_ACT_ALLOW, CALL(fcntl), 1, &command);
+		if (r == 0)
+			r = add(filter, SCMP_ACT_ALLOW, CALL(fcntl64), 1,
+				&command);
+	}
+	return r;
+}
+
 static int fill(scmp_filter_ctx filter, const struct sandbox *sandbox)
 {
 	int r;
@@ -212,6 +274,10 @@ static int fill(scmp_filter_ctx filter, const struct sandbox *sandbox)
 	if (r == 0 && sandbox->real_owners)
 		r = add_all(filter, SCMP_ACT_ALLOW, for_owners,
 			    COUNT(for_owners));
+	if (r == 0)
+		r = add_modes(filter, sandbox->real_owners);
+	if (r == 0)
+		r = add_fcntl(filter);
 	if (r == 0)
 		r = add_all(filter, SCMP_ACT_KILL_PROCESS, hostile,
 			    COUNT(hostile));

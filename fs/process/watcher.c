@@ -6,10 +6,17 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <fuse_lowlevel.h>
+#include <poll.h>
 #include <signal.h>
+#include <stdio.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include <linux/openat2.h>
 
 #include "idshift/cleanup.h"
 
@@ -57,10 +64,36 @@ static void open_null(void)
 	close_fd(fd);
 }
 
-static void watch(struct fuse_session *session, int end)
+/*
+ * A user's directories are on the way of a root that mounts for him (run-as=):
+ * what they are exchanged for while we wait must not lead elsewhere, which
+ * umount2(2) alone would follow.
+ */
+static void unmount_for_user(int fuse_fd, const char *mountpoint)
 {
+	struct open_how how = { .flags = O_PATH | O_DIRECTORY | O_CLOEXEC,
+				.resolve = RESOLVE_NO_SYMLINKS };
+	struct pollfd gone = { .fd = fuse_fd };
+	char path[32];
+	_cleanup_fd_ int fd = -1;
+
+	if (poll(&gone, 1, 0) == 1 && (gone.revents & POLLERR) != 0)
+		return;
+	fd = (int)syscall(SYS_openat2, AT_FDCWD, mountpoint, &how, sizeof(how));
+	if (fd < 0)
+		return;
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	(void)umount2(path, MNT_DETACH);
+}
+
+static void watch(struct fuse_session *session, int end, const char *for_user)
+{
+	const struct rlimit none = { .rlim_cur = 0, .rlim_max = 0 };
 	char byte;
 
+	/* What the daemon may not do must not be done by way of us. */
+	(void)setrlimit(RLIMIT_CORE, &none);
+	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	(void)prctl(PR_SET_NAME, NAME, 0, 0, 0);
 	(void)setsid();
 	ignore_signals();
@@ -74,10 +107,14 @@ static void watch(struct fuse_session *session, int end)
 	 * Lazily, and only if this very mount is still there: the descriptor
 	 * that is kept for it polls as an error when it isn't.
 	 */
-	fuse_session_unmount(session);
+	if (for_user != NULL)
+		unmount_for_user(fuse_session_fd(session), for_user);
+	else
+		fuse_session_unmount(session);
 }
 
-int watcher_start(struct fuse_session *session, struct watcher *ret)
+int watcher_start(struct fuse_session *session, const char *for_user,
+		  struct watcher *ret)
 {
 	_cleanup_fd_ int far = -1, near = -1;
 	int fds[2];
@@ -91,7 +128,7 @@ int watcher_start(struct fuse_session *session, struct watcher *ret)
 	if (pid < 0)
 		return -errno;
 	if (pid == 0) {
-		watch(session, far);
+		watch(session, far, for_user);
 		_exit(0);
 	}
 	*ret = (struct watcher){ .pid = pid, .end = take_fd(&near) };

@@ -21,8 +21,14 @@ struct watcher {
 
 #define WATCHER_NONE ((struct watcher){ .pid = -1, .end = -1 })
 
-/* After mounting, before the sandbox and any thread.  0 or -errno. */
-int watcher_start(struct fuse_session *session, struct watcher *ret);
+/*
+ * After mounting, before the sandbox and any thread.  0 or -errno.
+ *
+ * for_user  NULL, or the resolved mount point of a root that mounts for
+ *           another user, who may have moved what is on the way
+ */
+int watcher_start(struct fuse_session *session, const char *for_user,
+		  struct watcher *ret);
 
 /*
  * Have it unmount, unless that has happened, and wait until it has.  The

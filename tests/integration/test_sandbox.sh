@@ -90,10 +90,15 @@ ok "unmount" umount_fs sergio "$mnt"
 mount_hostile -o sandbox=off || exit 1
 is "off: no filter" "$(status Seccomp)" 0
 for what in passwd read write create tmpfile list mkdir mkfifo symlink link \
-	device environ fork kill code mprotect prctl personality; do
+	device environ fork kill code mprotect prctl personality proc-root \
+	proc-exe proc-maps proc-fd proc-list own-memory chown lchown \
+	access lsetxattr chmod-setuid fchmodat-setuid create-setuid \
+	signal-owner tgkill pidfd prlimit; do
 	is "off: $what" "$(try $what)" "$could"
 done
-as sergio sh -c "cd '$other' && rm -r new newdir newfifo newlink newlink2"
+is "off: watcher-memory" "$(try watcher-memory)" "$denied"
+as sergio sh -c "cd '$other' && rm -r new newdir newfifo newlink newlink2 &&
+	chmod 600 secret && rm '$src/made-by-attack'"
 ok "unmount" umount_fs sergio "$mnt"
 
 # --- within ----------------------------------------------------------------
@@ -113,14 +118,22 @@ is "all is close-on-exec" "$(awk '/^flags:/ {
 [[ $landlock ]] ||
 	skip "what landlock refuses" "kernel: $said"
 for what in ${landlock:+passwd read write truncate create tmpfile list mkdir \
-	mkfifo symlink unlink link rename device environ memory}; do
+	mkfifo symlink unlink link rename device environ memory proc-root \
+	proc-cwd proc-exe proc-maps proc-fd proc-list proc-oom own-memory \
+	watcher-memory}; do
 	is "refused: $what" "$(try $what)" "$denied"
 done
-for what in socket fork kill code mprotect setuid prctl personality; do
+for what in socket fork kill code mprotect setuid prctl personality openat2 \
+	chown lchown access lsetxattr chmod-setuid fchmodat-setuid \
+	fchmodat2-setuid create-setuid create-setgid signal-owner lease \
+	clone-namespace tgkill sigqueue pidfd prlimit terminal seccomp aio \
+	inotify; do
 	is "no such call: $what" "$(try $what)" "$unknown"
 done
-is "nothing has come of it" "$(ls "$other") $(cat "$other/secret")" \
-	"secret secret"
+is "nothing has come of it" \
+	"$(ls "$other") $(cat "$other/secret") $(stat -c %a "$other/secret")" \
+	"secret secret 600"
+is "nothing setuid" "$(find "$src" -perm /6000)" ""
 ok "the mount still answers" as sergio touch "$mnt/file"
 
 # --- what has to go --------------------------------------------------------
@@ -160,9 +173,10 @@ ok "unmount" umount_fs sergio "$mnt"
 # --- what kills, and that the mount goes with the daemon -------------------
 
 for what in exec ptrace vm mount umount unshare setns chroot bpf keyctl \
-	io_uring userfaultfd memfd handle; do
+	io_uring userfaultfd memfd handle \
+	$([[ $(uname -m) != x86_64 ]] || echo x32); do
 	mount_hostile || break
-	try $what >/dev/null
+	try $what | grep -q "$could\|request code" && kill -9 "$daemon"
 	wait "$daemon"
 	is "kills: $what" "$?" $((128 + 31))
 	wait_for 5 unmounted || result bad "$what: unmounted"
@@ -209,6 +223,23 @@ ok "killed: the mount goes" wait_for 5 "${ns[@]}" sh -c \
 	"! mountpoint -q '$mnt'"
 kill "$userns"
 wait "$userns" 2>/dev/null
+
+# run-as=: root unmounts, and the user has moved what is on the way.
+mounter=sergio src=$home/src mnt=$home/way/mnt
+as sergio mkdir -p "$mnt"
+mkdir "$T/victim"
+mount -t tmpfs idshift-test "$T/victim"
+idshift-mount -o run-as=sergio "$src" "$mnt" 2>"$T/log/run-as" ||
+	note "$(cat "$T/log/run-as")"
+daemon=$(leftovers "$T" | sed -n 's/^process \([0-9]*\): idshift-mount.*/\1/p')
+is "run-as: the daemon is the user's" "$(status Uid | tr -d '\t')" \
+	1000100010001000
+is "run-as: without a capability" "$(status CapPrm)" 0000000000000000
+as sergio sh -c "mv '$home/way' '$home/moved' && mkdir '$home/way' &&
+	ln -s '$T/victim' '$home/way/mnt' && kill -9 $daemon"
+ok "no watcher stays" wait_for 5 no_watcher
+ok "a link in its place isn't unmounted" mountpoint -q "$T/victim"
+umount -l "$T/victim" "$home/moved/mnt"
 
 mkdir -m 700 "$T/private"
 src=$T/private/src mnt=$T/private/mnt mounter=root

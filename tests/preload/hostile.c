@@ -18,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/ptrace.h>
@@ -27,6 +28,7 @@
 #include <sys/uio.h>
 #include <sys/un.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include <seccomp.h>
@@ -37,6 +39,8 @@ typedef int openat_fn(int dir, const char *path, int flags, ...);
 typedef int statx_fn(int dir, const char *path, int flags, unsigned int mask,
 		     struct statx *ret);
 typedef long syscall_fn(long number, ...);
+
+static _Thread_local int source_dir;
 
 static void *next(const char *name)
 {
@@ -140,6 +144,52 @@ static long execute(void)
 	return execve("/bin/true", argv, NULL);
 }
 
+/* /proc/PID/NAME of the process that unmounts. */
+static const char *of_watcher(const char *name)
+{
+	static _Thread_local char path[64];
+	char text[32] = "0";
+	int fd;
+
+	(void)snprintf(path, sizeof(path), "/proc/self/task/%d/children",
+		       (int)getpid());
+	fd = (int)open_outside(path, O_RDONLY);
+	if (fd < 0 || read(fd, text, sizeof(text) - 1) < 0)
+		text[0] = '\0';
+	(void)snprintf(path, sizeof(path), "/proc/%ld/%s",
+		       strtol(text, NULL, 10), name);
+	return path;
+}
+
+static int pipe_end(void)
+{
+	int ends[2] = { -1, -1 };
+
+	return pipe2(ends, O_CLOEXEC) < 0 ? -1 : ends[0];
+}
+
+/* Below the source, where creating is allowed. */
+static long create_here(mode_t mode)
+{
+	return ((openat_fn *)next("openat64"))(source_dir, "made-by-attack",
+					       O_CREAT | O_EXCL | O_WRONLY,
+					       mode);
+}
+
+static long signal_by_fcntl(void)
+{
+	return fcntl(pipe_end(), F_SETOWN, victim());
+}
+
+static long thread_in_namespace(void)
+{
+	/* Wrong for the kernel as well, but only the filter says ENOSYS. */
+	return raw(SYS_clone,
+		   CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND |
+			   CLONE_THREAD | CLONE_NEWUSER,
+		   0, 0, 0);
+}
+
 static long attack(const char *what)
 {
 	const char *secret = outside("secret");
@@ -153,11 +203,12 @@ static long attack(const char *what)
 	IF("create") return open_outside(outside("new"), O_CREAT | O_WRONLY);
 	IF("tmpfile") return open_outside(outside("."), O_TMPFILE | O_RDWR);
 	IF("list") return open_outside(outside("."), O_RDONLY | O_DIRECTORY);
-	IF("mkdir") return mkdir(outside("newdir"), 0700);
+	IF("mkdir") return mkdirat(AT_FDCWD, outside("newdir"), 0700);
 	IF("mkfifo") return mkfifo(outside("newfifo"), 0600);
-	IF("symlink") return symlink("x", outside("newlink"));
-	IF("unlink") return unlink(secret);
-	IF("link") return link(secret, outside("newlink2"));
+	IF("symlink") return symlinkat("x", AT_FDCWD, outside("newlink"));
+	IF("unlink") return unlinkat(AT_FDCWD, secret, 0);
+	IF("link")
+	return linkat(AT_FDCWD, secret, AT_FDCWD, outside("newlink2"), 0);
 	IF("rename")
 	return renameat2(AT_FDCWD, secret, AT_FDCWD, outside("renamed"), 0);
 	IF("device") return open_outside("/dev/fuse", O_RDWR);
@@ -171,6 +222,42 @@ static long attack(const char *what)
 	IF("setuid") return raw(SYS_setresuid, -1, -1, -1, 0);
 	IF("prctl") return raw(SYS_prctl, 38, 1, 0, 0);
 	IF("personality") return raw(SYS_personality, 0xffffffffL, 0, 0, 0);
+	/* What a path names: a filter can't see it. */
+	IF("proc-root") return open_outside("/proc/self/root/etc/passwd", 0);
+	IF("proc-cwd") return open_of_victim("cwd/.", O_RDONLY);
+	IF("proc-exe") return open_of_victim("exe", O_RDONLY);
+	IF("proc-maps") return open_of_victim("maps", O_RDONLY);
+	IF("proc-fd") return open_of_victim("fd/0", O_RDONLY);
+	IF("proc-list") return open_outside("/proc", O_RDONLY | O_DIRECTORY);
+	IF("proc-oom") return open_of_victim("oom_score_adj", O_WRONLY);
+	IF("own-memory") return open_outside("/proc/self/mem", O_RDWR);
+	IF("watcher-memory") return open_outside(of_watcher("mem"), O_RDWR);
+	IF("openat2") return raw(SYS_openat2, AT_FDCWD, (long)secret, 0, 0);
+	IF("chown") return raw(SYS_chown, (long)secret, -1, -1, 0);
+	IF("lchown") return raw(SYS_lchown, (long)secret, -1, -1, 0);
+	IF("access") return raw(SYS_access, (long)secret, 0, 0, 0);
+	IF("lsetxattr") return lsetxattr(secret, "user.x", "y", 1, 0);
+	IF("chmod-setuid") return chmod(secret, 04700);
+	IF("fchmodat-setuid")
+	return raw(SYS_fchmodat, AT_FDCWD, (long)secret, 04700, 0);
+	IF("fchmodat2-setuid")
+	return raw(452, AT_FDCWD, (long)secret, 04700, 0);
+	IF("create-setuid") return create_here(S_ISUID | 0700);
+	IF("create-setgid") return create_here(S_ISGID | 0700);
+	IF("signal-owner") return signal_by_fcntl();
+	IF("lease") return fcntl(pipe_end(), F_SETLEASE, F_RDLCK);
+	IF("clone-namespace") return thread_in_namespace();
+	IF("tgkill") return raw(SYS_tgkill, victim(), victim(), 0, 0);
+	IF("sigqueue") return raw(SYS_rt_sigqueueinfo, victim(), 0, 0, 0);
+	IF("pidfd") return raw(SYS_pidfd_open, victim(), 0, 0, 0);
+	IF("prlimit") return raw(SYS_prlimit64, victim(), 0, 0, 0);
+	IF("terminal") return ioctl(pipe_end(), TIOCSTI, "x");
+	IF("seccomp") return raw(SYS_seccomp, 0, 0, 0, 0);
+	IF("aio") return raw(SYS_io_setup, 1, 0, 0, 0);
+	IF("inotify") return raw(SYS_fanotify_init, 0, 0, 0, 0);
+#ifdef __x86_64__
+	IF("x32") return raw(0x40000000 | SYS_getpid, 0, 0, 0, 0);
+#endif
 	IF("exec") return execute();
 	IF("ptrace") return ptrace(PTRACE_ATTACH, victim(), NULL, NULL);
 	IF("vm") return read_memory();
@@ -190,10 +277,11 @@ static long attack(const char *what)
 	return -1;
 }
 
-static int attacked(const char *path)
+static int attacked(int dir, const char *path)
 {
 	if (path == NULL || strncmp(path, PREFIX, strlen(PREFIX)) != 0)
 		return 0;
+	source_dir = dir;
 	if (attack(path + strlen(PREFIX)) >= 0)
 		errno = EUCLEAN;
 	return 1;
@@ -204,7 +292,7 @@ static int openat_common(const char *name, int dir, const char *path, int flags,
 {
 	openat_fn *real = (openat_fn *)next(name);
 
-	if (attacked(path))
+	if (attacked(dir, path))
 		return -1;
 	return real(dir, path, flags, va_arg(more, mode_t));
 }
@@ -225,7 +313,7 @@ int statx(int dir, const char *restrict path, int flags, unsigned int mask,
 {
 	statx_fn *real = (statx_fn *)next("statx");
 
-	return attacked(path) ? -1 : real(dir, path, flags, mask, ret);
+	return attacked(dir, path) ? -1 : real(dir, path, flags, mask, ret);
 }
 
 static int old_kernel(void)
