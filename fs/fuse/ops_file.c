@@ -190,14 +190,15 @@ void op_write_buf(fuse_req_t req, fuse_ino_t ino, struct fuse_bufvec *in,
 {
 	struct filesystem *fs = filesystem_of(req);
 	struct privileges kept = { .node = NODE_REF_NONE };
-	ssize_t r;
+	ssize_t r = 0;
 
 	/* What was mapped was written long ago; a mapping strips nothing. */
 	if (fi->writepage == 0)
-		drop_privileges(fs, req, ino);
+		r = drop_privileges(fs, req, ino);
 	else
 		privileges_keep(fs, ino, &kept);
-	r = do_write(fs, in, off, fi);
+	if (r == 0)
+		r = do_write(fs, in, off, fi);
 	privileges_restore(&kept);
 	if (r < 0)
 		reply_result(req, (int)r);
@@ -251,8 +252,9 @@ void op_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t offset,
 	int fd = handle_fd(filesystem_of(req)->handles, fi->fh);
 	int r = fd;
 
-	drop_privileges(filesystem_of(req), req, ino);
 	if (fd >= 0)
+		r = drop_privileges(filesystem_of(req), req, ino);
+	if (r >= 0)
 		r = fallocate(fd, mode, offset, length) < 0 ? -errno : 0;
 	reply_result(req, r);
 }
@@ -350,11 +352,14 @@ void op_copy_file_range(fuse_req_t req, fuse_ino_t ino_in, off_t off_in,
 	int in = handle_fd(fs->handles, fi_in->fh);
 	int out = handle_fd(fs->handles, fi_out->fh);
 	ssize_t copied;
+	int r;
 
 	(void)ino_in;
-	drop_privileges(fs, req, ino_out);
-	if (in < 0 || out < 0) {
-		reply_result(req, -EBADF);
+	r = drop_privileges(fs, req, ino_out);
+	if (r == 0 && (in < 0 || out < 0))
+		r = -EBADF;
+	if (r < 0) {
+		reply_result(req, r);
 		return;
 	}
 	copied = copy_file_range(in, &off_in, out, &off_out, len,
