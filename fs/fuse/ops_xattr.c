@@ -369,8 +369,9 @@ static ssize_t do_listxattr(fuse_req_t req, fuse_ino_t ino, char *names)
 	struct name_list list = { .names = names };
 	int r = target_begin(&target, req, ino);
 
-	/* Symbolic links have none of those that the source serves. */
-	if (r == 0 && !S_ISLNK(target.stx.stx_mode))
+	/* Symbolic links have none that is shown, but for real capabilities. */
+	if (r == 0 &&
+	    (!S_ISLNK(target.stx.stx_mode) || target.fs->policy->real_owners))
 		r = list_disk(&target, &list);
 	if (r < 0)
 		return r;
