@@ -9,13 +9,14 @@ _idshift_mount_values() { # NAME: the words that its value may be
 	cache) echo "auto none always" ;;
 	locks) echo "host local" ;;
 	xattr) echo "rw none" ;;
+	passthrough) echo "auto off" ;;
 	map) echo "u: g: b:" ;;
 	esac
 }
 
 _idshift_mount_names="userns= uidmap= gidmap= map= owner= unmapped= chown=
 	xattr= locks= cache= attr_timeout= entry_timeout= negative_timeout=
-	threads= max_fds= state= public ro rw noexec exec"
+	passthrough= threads= max_fds= state= public ro rw noexec exec"
 
 # _idshift_mount_value NAME VALUE PREFIX: candidates for a value.
 _idshift_mount_value() {

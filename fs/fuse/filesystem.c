@@ -9,6 +9,7 @@
 #include "idshift/backing.h"
 #include "idshift/intents.h"
 #include "ops.h"
+#include "passthrough.h"
 
 /* Records of objects that have no xattr go with the object. */
 static void drop_orphan(void *context, int path_fd, mode_t type)
@@ -76,6 +77,7 @@ struct filesystem *filesystem_free(struct filesystem *fs)
 {
 	if (fs == NULL)
 		return NULL;
+	fs->passthrough = passthrough_free(fs->passthrough);
 	fs->locks = lock_table_free(fs->locks);
 	fs->handles = handle_table_free(fs->handles);
 	fs->nodes = node_table_free(fs->nodes);
@@ -92,7 +94,7 @@ static void drop_capability(struct fuse_conn_info *conn, unsigned int flag)
 
 static void op_init(void *userdata, struct fuse_conn_info *conn)
 {
-	const struct filesystem *fs = userdata;
+	struct filesystem *fs = userdata;
 
 	if (!fs->config.host_locks)
 		drop_capability(conn,
@@ -103,6 +105,13 @@ static void op_init(void *userdata, struct fuse_conn_info *conn)
 	/* The kernel enforces the view, ACLs too, unless we judge. */
 	if (fs->config.judge == NULL)
 		conn->want |= conn->capable & FUSE_CAP_POSIX_ACL;
+	if (fs->config.passthrough)
+		(void)passthrough_new(conn, &fs->passthrough);
+	if (fs->config.writeback && fs->passthrough == NULL &&
+	    (conn->capable & FUSE_CAP_WRITEBACK_CACHE) != 0) {
+		conn->want |= FUSE_CAP_WRITEBACK_CACHE;
+		fs->writeback = true;
+	}
 	conn->time_gran = 1;
 }
 

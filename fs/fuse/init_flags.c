@@ -13,8 +13,14 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "idshift/passthrough_ioctl.h"
+
 #define WANTED_FLAGS \
 	((uint32_t)(FUSE_HANDLE_KILLPRIV_V2 | FUSE_PARALLEL_DIROPS))
+
+/* Where Linux 6.9 has max_stack_depth; before, it was unused. */
+#define MAX_STACK_DEPTH \
+	(offsetof(struct fuse_init_out, flags2) + sizeof(uint32_t))
 
 /*
  * One process serves one mount.  INIT is the first request and its reply the
@@ -22,6 +28,8 @@
  */
 static _Atomic uint64_t init_unique;
 static uint32_t offered_flags;
+static bool passthrough_offered;
+static bool passthrough_wanted;
 static bool reply_is_kept_back;
 
 static void look_at_request(const void *buf, size_t size)
@@ -39,6 +47,8 @@ static void look_at_request(const void *buf, size_t size)
 	memcpy(&init, (const char *)buf + sizeof(header),
 	       body < sizeof(init) ? body : sizeof(init));
 	offered_flags = init.flags;
+	passthrough_offered = (init.flags & FUSE_INIT_EXT) != 0 &&
+			      (init.flags2 & PASSTHROUGH_INIT_FLAG2) != 0;
 	atomic_store(&init_unique, header.unique);
 }
 
@@ -55,6 +65,7 @@ static ssize_t hook_read(int fd, void *buf, size_t size, void *userdata)
 
 static ssize_t write_init_reply(int fd, struct iovec *iov, int count)
 {
+	const uint32_t depth = 1; /* ours, on one that isn't stacked */
 	struct fuse_init_out out;
 	struct iovec edited[2];
 
@@ -67,6 +78,11 @@ static ssize_t write_init_reply(int fd, struct iovec *iov, int count)
 		return writev(fd, iov, count);
 	memcpy(&out, iov[1].iov_base, iov[1].iov_len);
 	out.flags |= offered_flags & WANTED_FLAGS;
+	if (passthrough_wanted) {
+		out.flags |= FUSE_INIT_EXT;
+		out.flags2 |= PASSTHROUGH_INIT_FLAG2;
+		memcpy((char *)&out + MAX_STACK_DEPTH, &depth, sizeof(depth));
+	}
 	edited[0] = iov[0];
 	edited[1] =
 		(struct iovec){ .iov_base = &out, .iov_len = iov[1].iov_len };
@@ -88,6 +104,24 @@ static ssize_t hook_writev(int fd, struct iovec *iov, int count, void *userdata)
 	}
 	return writev(fd, iov, count);
 }
+
+#if FUSE_VERSION >= FUSE_MAKE_VERSION(3, 17)
+
+bool init_flags_want_passthrough(struct fuse_conn_info *conn)
+{
+	return fuse_set_feature_flag(conn, FUSE_CAP_PASSTHROUGH);
+}
+
+#else
+
+bool init_flags_want_passthrough(struct fuse_conn_info *conn)
+{
+	(void)conn;
+	passthrough_wanted = passthrough_offered;
+	return passthrough_wanted;
+}
+
+#endif
 
 int init_flags_install(struct fuse_session *session)
 {

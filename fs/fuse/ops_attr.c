@@ -10,6 +10,7 @@
 #include "idshift/backing.h"
 #include "idshift/cleanup.h"
 #include "judge.h"
+#include "passthrough.h"
 
 #define SET_OWNER (FUSE_SET_ATTR_UID | FUSE_SET_ATTR_GID)
 #define SET_VIEW (SET_OWNER | FUSE_SET_ATTR_MODE)
@@ -90,6 +91,7 @@ struct attr_change {
 	const struct stat *attr;
 	int to_set;
 	int handle_fd; /* -1: not through an open file */
+	bool of_writeback;
 	struct statx stx;
 	struct view view;
 };
@@ -202,6 +204,7 @@ static int change_times(const struct attr_change *c)
 		{ .tv_nsec = UTIME_OMIT },
 		{ .tv_nsec = UTIME_OMIT },
 	};
+	int r;
 
 	if ((c->to_set & FUSE_SET_ATTR_ATIME_NOW) != 0)
 		times[0].tv_nsec = UTIME_NOW;
@@ -211,7 +214,17 @@ static int change_times(const struct attr_change *c)
 		times[1].tv_nsec = UTIME_NOW;
 	else if ((c->to_set & FUSE_SET_ATTR_MTIME) != 0)
 		times[1] = c->attr->st_mtim;
-	return backing_utimens(c->node->fd, times);
+	r = backing_utimens(c->node->fd, times);
+	/* Another's file got its times when it was written. */
+	return r == -EPERM && c->of_writeback ? 0 : r;
+}
+
+/* Maybe the prelude to a write that doesn't come to us. */
+static bool is_passed_write(const struct attr_change *c,
+			    const struct disk_owner *disk)
+{
+	return passthrough_is_open(c->fs->passthrough, c->node->id) &&
+	       node_has_writer(c->node) && view_is_ours(c->fs->policy, disk);
 }
 
 /*
@@ -226,6 +239,9 @@ static int drop_and_touch(struct attr_change *c)
 	struct disk_owner disk = backing_owner(&c->stx);
 
 	want.mode = mode_without_privileges(c->fs, &c->caller, &want);
+	if (is_passed_write(c, &disk))
+		return records_apply(&c->fs->records, c->node->fd, &c->stx,
+				     &want);
 	if (want.mode != c->view.mode && !owner_or_capable(c))
 		return node_has_writer(c->node) ? 0 : -EPERM;
 	if (!view_is_ours(c->fs->policy, &disk))
@@ -283,6 +299,19 @@ static int change_attributes(struct attr_change *c)
 	return r;
 }
 
+/*
+ * With the writeback cache the kernel keeps a file's times, and says them as
+ * it writes and truncates: on behalf of anybody (fuse_flush_times()).
+ */
+static bool is_of_writeback(const struct filesystem *fs, int to_set,
+			    const struct fuse_file_info *fi)
+{
+	int others = to_set & ~(FUSE_SET_ATTR_MTIME | FUSE_SET_ATTR_CTIME);
+
+	return fs->writeback && (to_set & FUSE_SET_ATTR_CTIME) != 0 &&
+	       (others == FUSE_SET_ATTR_SIZE || (others == 0 && fi != NULL));
+}
+
 static int do_setattr(struct filesystem *fs, fuse_req_t req, fuse_ino_t ino,
 		      const struct stat *attr, int to_set,
 		      const struct fuse_file_info *fi, struct stat *ret)
@@ -297,7 +326,10 @@ static int do_setattr(struct filesystem *fs, fuse_req_t req, fuse_ino_t ino,
 	};
 	int r;
 
+	change.of_writeback = is_of_writeback(fs, to_set, fi);
 	r = caller_of(fs, req, &change.caller);
+	if (r == -EACCES && change.of_writeback)
+		r = 0; /* from a thread of the kernel */
 	if (r == 0)
 		r = node_acquire(fs->nodes, ino, &node);
 	if (r < 0)

@@ -380,6 +380,9 @@ bool is_young(const struct statx *stx)
 bool pages_are_current(const struct filesystem *fs, const struct node_ref *node,
 		       const struct statx *stx)
 {
+	/* Some may not be on disk yet. */
+	if (fs->writeback)
+		return true;
 	if (!fs->config.keep_cache || fs->remote_source)
 		return false;
 	if (is_young(stx)) {
@@ -392,7 +395,8 @@ bool pages_are_current(const struct filesystem *fs, const struct node_ref *node,
 void refresh(const struct filesystem *fs, const struct node_ref *node,
 	     const struct statx *stx, bool pages)
 {
-	if (node_is_told(node, stx) || fs->session == NULL)
+	/* Of size and times the kernel knows better, if it writes back. */
+	if (fs->writeback || node_is_told(node, stx) || fs->session == NULL)
 		return;
 	(void)fuse_lowlevel_notify_inval_inode(fs->session, node->id,
 					       pages ? 0 : -1, 0);

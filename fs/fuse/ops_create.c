@@ -8,6 +8,7 @@
 #include "idshift/cleanup.h"
 #include "idshift/create.h"
 #include "judge.h"
+#include "passthrough.h"
 
 /* A new name in a directory: who makes it, where, and as what. */
 struct making {
@@ -157,7 +158,25 @@ static int making_enter(struct making *making, int path_fd,
 	return r;
 }
 
-/* A handle and an entry for the file that was made. */
+/* The backing id or 0; -errno. */
+static int hold_open(const struct making *making, uint64_t ino)
+{
+	struct filesystem *fs = making->fs;
+	_cleanup_node_ struct node_ref node = NODE_REF_NONE;
+	int r;
+
+	if (fs->passthrough == NULL)
+		return 0;
+	r = node_acquire(fs->nodes, ino, &node);
+	return r < 0 ? r :
+		       passthrough_opened(
+			       fs->passthrough, fs->session, ino,
+			       is_privileged(making->creation.want.mode) ?
+				       -1 :
+				       node.fd);
+}
+
+/* A handle and an entry for the file that was made; as hold_open(). */
 static int give_out(struct making *making, int file_fd, const struct statx *stx,
 		    const struct view *view, struct fuse_entry_param *entry,
 		    uint64_t *handle)
@@ -175,13 +194,18 @@ static int give_out(struct making *making, int file_fd, const struct statx *stx,
 	if (r < 0)
 		return r;
 	r = handle_add_file(fs->handles, fd, handle);
+	if (r == 0) {
+		(void)take_fd(&fd);
+		r = hold_open(making, entry->ino);
+		if (r < 0)
+			handle_remove(fs->handles, *handle);
+	}
 	if (r < 0)
 		node_forget(fs->nodes, entry->ino, 1);
-	else
-		(void)take_fd(&fd);
 	return r;
 }
 
+/* As hold_open(). */
 static int do_create(struct making *making, int flags,
 		     struct fuse_entry_param *entry, uint64_t *handle)
 {
@@ -207,7 +231,7 @@ static int do_create(struct making *making, int flags,
 	}
 	if ((flags & O_ACCMODE) != O_RDONLY)
 		node_count_writer(making->fs->nodes, entry->ino, 1);
-	return 0;
+	return r;
 }
 
 void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
@@ -222,7 +246,7 @@ void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
 		r = do_create(&making, fi->flags, &entry, &fi->fh);
 	if (r < 0) {
 		reply_result(req, r);
-	} else if (fuse_reply_create(req, &entry, fi) == -ENOENT) {
+	} else if (passthrough_reply_create(req, &entry, fi, r) == -ENOENT) {
 		close_handle(making.fs, entry.ino, fi);
 		node_forget(making.fs->nodes, entry.ino, 1);
 	}

@@ -11,6 +11,7 @@
 #include "idshift/backing.h"
 #include "idshift/cleanup.h"
 #include "judge.h"
+#include "passthrough.h"
 
 /*
  * Flags for the source's descriptor.  The kernel has dealt with O_TRUNC by a
@@ -41,6 +42,30 @@ static unsigned int wanted_by(int flags)
 	}
 }
 
+/*
+ * A descriptor for the handle.  The writeback cache reads, to fill pages that
+ * are written in part, through handles of writers too; where the disk won't
+ * have it, this one gets no cache.
+ */
+static int open_source(const struct filesystem *fs, const struct caller *caller,
+		       const struct node_ref *node, struct fuse_file_info *fi)
+{
+	int flags = source_flags(fi->flags);
+	int fd;
+
+	if (fs->writeback && (flags & O_ACCMODE) == O_WRONLY) {
+		fd = backing_reopen(node->fd, (flags & ~O_ACCMODE) | O_RDWR);
+		if (fd >= 0)
+			return fd;
+		fi->direct_io = 1;
+	}
+	fd = open_node(fs, caller, node, flags);
+	if (fd == -EPERM && (flags & O_NOATIME) != 0)
+		fd = open_node(fs, caller, node, flags & ~O_NOATIME);
+	return fd;
+}
+
+/* The backing id of passthrough.h, or 0; -errno. */
 static int do_open(struct filesystem *fs, fuse_req_t req, fuse_ino_t ino,
 		   struct fuse_file_info *fi)
 {
@@ -66,22 +91,26 @@ static int do_open(struct filesystem *fs, fuse_req_t req, fuse_ino_t ino,
 		r = judge_owner(fs, &node, "open with O_NOATIME");
 	if (r < 0)
 		return r;
-	fd = open_node(fs, &caller, &node, source_flags(fi->flags));
-	if (fd == -EPERM && (fi->flags & O_NOATIME) != 0)
-		fd = open_node(fs, &caller, &node,
-			       source_flags(fi->flags) & ~O_NOATIME);
+	fd = open_source(fs, &caller, &node, fi);
 	if (fd < 0)
 		return judge_disk(fs, fd, "open", &node, NULL);
 	r = handle_add_file(fs->handles, fd, &fi->fh);
 	if (r < 0)
 		return r;
 	(void)take_fd(&fd);
+	r = passthrough_opened(fs->passthrough, fs->session, ino,
+			       node_is_privileged(fs->nodes, ino) ? -1 :
+								    node.fd);
+	if (r < 0) {
+		handle_remove(fs->handles, fi->fh);
+		return r;
+	}
 	if ((fi->flags & O_ACCMODE) != O_RDONLY)
 		node_count_writer(fs->nodes, ino, 1);
 	/* What was written before the open is read after it. */
 	refresh(fs, &node, &stx, false);
-	fi->keep_cache = pages_are_current(fs, &node, &stx);
-	return 0;
+	fi->keep_cache = r == 0 && pages_are_current(fs, &node, &stx);
+	return r;
 }
 
 void close_handle(struct filesystem *fs, fuse_ino_t ino,
@@ -90,6 +119,7 @@ void close_handle(struct filesystem *fs, fuse_ino_t ino,
 	if ((fi->flags & O_ACCMODE) != O_RDONLY)
 		node_count_writer(fs->nodes, ino, -1);
 	lock_drop_handle(fs->locks, ino, fi->fh);
+	passthrough_closed(fs->passthrough, fs->session, ino);
 	handle_remove(fs->handles, fi->fh);
 }
 
@@ -100,7 +130,7 @@ void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 
 	if (r < 0)
 		reply_result(req, r);
-	else if (fuse_reply_open(req, fi) == -ENOENT)
+	else if (passthrough_reply_open(req, fi, r) == -ENOENT)
 		close_handle(fs, ino, fi);
 }
 
@@ -325,8 +355,16 @@ static off_t do_lseek(struct filesystem *fs, fuse_ino_t ino, int fd, off_t off,
 	off_t at = seek(fd, off, whence);
 
 	if ((whence != SEEK_DATA && whence != SEEK_HOLE) ||
+	    passthrough_is_open(fs->passthrough, ino) ||
 	    node_acquire(fs->nodes, ino, &node) < 0 || !node_has_writer(&node))
 		return at;
+	/*
+	 * Any of it, and its size, may be with the kernel alone.  ENOSYS: all
+	 * is data, from now on.
+	 */
+	if (fs->writeback)
+		return write_back(fs, ino, 0, 0) ? seek(fd, off, whence) :
+						   -ENOSYS;
 	return seek_mapped(fs, ino, fd, off, whence, at);
 }
 

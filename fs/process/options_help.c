@@ -44,6 +44,8 @@ const char options_help[] =
 	"  cache=auto|none|always\n"
 	"                      host edits show within a second, at once, "
 	"never\n"
+	"  passthrough=auto|off\n"
+	"                      root's data goes past the daemon, on Linux 6.9\n"
 	"  attr_timeout=, entry_timeout=, negative_timeout=SECONDS\n"
 	"  threads=N, max_fds=N\n"
 	"                      bounds\n"

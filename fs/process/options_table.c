@@ -229,6 +229,7 @@ static const char *const cache_words[] = { "auto", "none", "always", NULL };
 static const char *const chown_words[] = { "record", "disk", "ignore", "deny",
 					   NULL };
 static const char *const locks_words[] = { "host", "local", NULL };
+static const char *const passthrough_words[] = { "auto", "off", NULL };
 static const char *const sandbox_words[] = { "on", "off", NULL };
 static const char *const xattr_words[] = { "rw", "none", NULL };
 
@@ -280,6 +281,7 @@ static const struct option_def definitions[] = {
 	CHOICE("cache", cache, cache_words),
 	CHOICE("locks", locks, locks_words),
 	CHOICE("sandbox", sandbox, sandbox_words),
+	CHOICE("passthrough", passthrough, passthrough_words),
 	VALUE("attr_timeout", set_seconds, attr_timeout),
 	VALUE("entry_timeout", set_seconds, entry_timeout),
 	VALUE("negative_timeout", set_seconds, negative_timeout),

@@ -59,9 +59,11 @@ static int load(struct resume *resume)
 
 static int save(const struct resume *resume)
 {
-	ssize_t put =
-		pwrite(resume->fd, &resume->epoch, sizeof(resume->epoch), 0);
+	ssize_t put;
 
+	if (resume->fd < 0)
+		return 0;
+	put = pwrite(resume->fd, &resume->epoch, sizeof(resume->epoch), 0);
 	if (put == sizeof(resume->epoch))
 		put = pwrite(resume->fd, resume->init, resume->size,
 			     sizeof(resume->epoch));

@@ -30,7 +30,6 @@ static const cap_value_t for_owners[] = {
 
 #define COUNT(array) ((int)(sizeof(array) / sizeof((array)[0])))
 
-/* trusted.* is asked for in the initial user namespace alone. */
 static bool in_initial_namespace(void)
 {
 	_cleanup_extents_ struct extent_list map = { 0 };
@@ -57,6 +56,17 @@ static int keep(cap_t wanted, cap_t had, const cap_value_t *values, int count)
 	return 0;
 }
 
+bool sandbox_has_admin(void)
+{
+	cap_t had = cap_get_proc();
+	cap_flag_value_t set = CAP_CLEAR;
+
+	if (had != NULL)
+		(void)cap_get_flag(had, CAP_SYS_ADMIN, CAP_EFFECTIVE, &set);
+	(void)cap_free(had);
+	return set == CAP_SET && in_initial_namespace();
+}
+
 static int reduce(const struct sandbox *sandbox, cap_t had, cap_t wanted)
 {
 	static const cap_value_t admin[] = { CAP_SYS_ADMIN };
@@ -64,7 +74,9 @@ static int reduce(const struct sandbox *sandbox, cap_t had, cap_t wanted)
 
 	if (r == 0 && sandbox->real_owners)
 		r = keep(wanted, had, for_owners, COUNT(for_owners));
-	if (r == 0 && sandbox->real_owners && in_initial_namespace())
+	/* For trusted.*, and for passthrough: both ask it of the machine. */
+	if (r == 0 && (sandbox->real_owners || sandbox->passthrough_fd >= 0) &&
+	    in_initial_namespace())
 		r = keep(wanted, had, admin, COUNT(admin));
 	if (r < 0)
 		return r;

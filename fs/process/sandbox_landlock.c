@@ -116,6 +116,12 @@ int sandbox_landlock(const struct sandbox *sandbox)
 		return -EOPNOTSUPP;
 	if (abi < ABI_TRUNCATE)
 		source &= ~LANDLOCK_ACCESS_FS_TRUNCATE;
+	/*
+	 * The kernel opens what it passes through as us (backing_file_open()),
+	 * for execve(2) of others too.  Ours is forbidden by seccomp(2).
+	 */
+	if (sandbox->passthrough_fd >= 0)
+		source |= LANDLOCK_ACCESS_FS_EXECUTE;
 	ruleset = create_ruleset(abi);
 	if (ruleset < 0)
 		return ruleset;

@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <linux/fuse.h>
+#include "idshift/passthrough_ioctl.h"
 
 /* Newer than libseccomp 2.5; one number on all architectures. */
 #define FCHMODAT2 452
@@ -191,8 +191,9 @@ static int add_conditional(scmp_filter_ctx filter)
 		  1,
 		  { SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0) } },
 		/*
-		 * Threads, not processes.  The flags of clone3(2) are out of
-		 * reach: told ENOSYS, the C library takes this one.
+		 * Threads, not processes, nor namespaces.  The flags of
+		 * clone3(2) are out of reach: told ENOSYS, the C library takes
+		 * this one.
 		 */
 		{ CALL(clone),
 		  1,
@@ -207,11 +208,6 @@ static int add_conditional(scmp_filter_ctx filter)
 		{ CALL(prlimit64),
 		  2,
 		  { SCMP_A0(SCMP_CMP_EQ, 0, 0), SCMP_A2(SCMP_CMP_EQ, 0, 0) } },
-		/* /dev/fuse alone knows these. */
-		{ CALL(ioctl),
-		  1,
-		  { SCMP_A1(SCMP_CMP_MASKED_EQ, 0xff00,
-			    FUSE_DEV_IOC_MAGIC << 8) } },
 		/* To whom the socket was connected: syslog, sd_notify. */
 		{ CALL(sendto), 1, { SCMP_A4(SCMP_CMP_EQ, 0, 0) } },
 		/* The C library before 2.31 sends by this one. */
@@ -259,6 +255,24 @@ static int add_fcntl(scmp_filter_ctx filter)
 	return r;
 }
 
+/* Passthrough; of the mount's own /dev/fuse alone. */
+static int add_passthrough(scmp_filter_ctx filter, int fd)
+{
+	static const uint32_t requests[] = { PASSTHROUGH_IOC_OPEN,
+					     PASSTHROUGH_IOC_CLOSE };
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < COUNT(requests); i++) {
+		const struct scmp_arg_cmp args[] = {
+			SCMP_A0_32(SCMP_CMP_EQ, (uint32_t)fd, 0),
+			SCMP_A1_32(SCMP_CMP_EQ, requests[i], 0),
+		};
+
+		r = add(filter, SCMP_ACT_ALLOW, CALL(ioctl), COUNT(args), args);
+	}
+	return r;
+}
+
 static int fill(scmp_filter_ctx filter, const struct sandbox *sandbox)
 {
 	int r;
@@ -281,6 +295,8 @@ static int fill(scmp_filter_ctx filter, const struct sandbox *sandbox)
 	if (r == 0)
 		r = add_all(filter, SCMP_ACT_KILL_PROCESS, hostile,
 			    COUNT(hostile));
+	if (r == 0 && sandbox->passthrough_fd >= 0)
+		r = add_passthrough(filter, sandbox->passthrough_fd);
 	return r == 0 ? add_conditional(filter) : r;
 }
 

@@ -140,6 +140,24 @@ static void open_intents(struct run *run)
 		       strerror(-r));
 }
 
+static bool may_be_resumed(const struct options *options)
+{
+	return options->resume != NULL ||
+	       resume_is_descriptor(options->mountpoint);
+}
+
+/*
+ * It takes root's privilege for as long as the mount lasts.  A daemon after
+ * us could neither know the backing ids nor pass on what is open; and caller=
+ * judges what it passes on itself.
+ */
+static bool may_pass_through(const struct options *options)
+{
+	return options->passthrough == SWITCH_ON && options->run_as == NULL &&
+	       !options->has_caller && !may_be_resumed(options) &&
+	       sandbox_has_admin();
+}
+
 static int open_filesystem(struct run *run, const struct view_policy *policy,
 			   struct error *error)
 {
@@ -149,6 +167,9 @@ static int open_filesystem(struct run *run, const struct view_policy *policy,
 		.xattrs = options->xattr == XATTR_MODE_RW,
 		.host_locks = options->locks == LOCKS_HOST,
 		.keep_cache = options->cache != CACHE_NONE,
+		.passthrough = may_pass_through(options),
+		.writeback = options->cache == CACHE_ALWAYS &&
+			     !options->has_caller && !may_be_resumed(options),
 		.attr_timeout = options->attr_timeout,
 		.entry_timeout = options->entry_timeout,
 		.negative_timeout = options->negative_timeout,
@@ -200,17 +221,23 @@ static void learn_own_device(struct filesystem *fs, const char *mountpoint)
 		atomic_store(&fs->own_dev, backing_dev(&stx));
 }
 
-static void enter_sandbox(const struct options *options, int source_fd)
+static void enter_sandbox(const struct run *run)
 {
+	const struct options *options = run->options;
 	const struct sandbox sandbox = {
-		.source_fd = source_fd,
+		.source_fd = run->source_fd,
+		.passthrough_fd = run->fs->passthrough != NULL ?
+					  fuse_session_fd(run->session) :
+					  -1,
 		.read_only = options->read_only,
 		.real_owners = options->chown == CHOWN_DISK,
 	};
 	char lacks[SANDBOX_LACKS_MAX];
 
 	/* It can't be connected to from inside. */
-	openlog("idshift-mount", LOG_PID | LOG_NDELAY, LOG_DAEMON);
+	openlog("idshift-mount",
+		LOG_PID | LOG_NDELAY | (options->foreground ? LOG_PERROR : 0),
+		LOG_DAEMON);
 	if (options->sandbox == SWITCH_OFF || sandbox_enter(&sandbox, lacks))
 		return;
 	if (options->foreground)
@@ -245,21 +272,20 @@ static int run_confined(const struct run *run, struct error *error)
 	const struct session_events *events = run->events;
 
 	events->mounted(events->context);
-	enter_sandbox(run->options, run->source_fd);
+	enter_sandbox(run);
 	if (events->serving != NULL)
 		events->serving(events->context);
 	return serve(run->session, run->options, error);
 }
 
 /* From a mounted session to an unmounted one. */
-static int run_mounted(const struct run *run, struct error *error)
+static int run_mounted(struct run *run, struct error *error)
 {
 	struct watcher watcher;
 	const struct options *options = run->options;
-	int r = watcher_start(run->session,
-			      options->run_as != NULL ? options->mountpoint :
-							NULL,
-			      &watcher);
+	int r = watcher_start(
+		run->session,
+		options->run_as != NULL ? options->mountpoint : NULL, &watcher);
 
 	if (r < 0) {
 		fuse_session_unmount(run->session);
@@ -275,7 +301,14 @@ static int run_mounted(const struct run *run, struct error *error)
 	}
 	(void)init_flags_install(run->session);
 	learn_own_device(run->fs, run->options->mountpoint);
-	r = run_confined(run, error);
+	/* What the sandbox has to leave open depends on the kernel's offer. */
+	if (run->fs->config.passthrough)
+		r = resume_begin(&run->resume, run->session);
+	if (r < 0)
+		(void)error_set(error, EXIT_STATUS_FUSE, "mount '%s': %s",
+				run->options->mountpoint, strerror(-r));
+	else
+		r = run_confined(run, error);
 	watcher_finish(&watcher, run->session);
 	return r;
 }

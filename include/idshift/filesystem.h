@@ -18,12 +18,19 @@
 
 struct fuse_lowlevel_ops;
 struct fuse_session;
+struct passthrough;
 
 struct filesystem_config {
 	enum chown_mode chown_mode;
-	bool xattrs;	     /* user.* attributes are served */
-	bool host_locks;     /* locks are taken on the source */
-	bool keep_cache;     /* pages outlive the last close */
+	bool xattrs;	  /* user.* attributes are served */
+	bool host_locks;  /* locks are taken on the source */
+	bool keep_cache;  /* pages outlive the last close */
+	bool passthrough; /* where the kernel offers it; passthrough.h */
+	/*
+	 * The kernel may keep what was written, sizes and times of files, as
+	 * nobody else changes the source.  Passthrough excludes it.
+	 */
+	bool writeback;
 	double attr_timeout; /* seconds */
 	double entry_timeout;
 	double negative_timeout;
@@ -47,8 +54,11 @@ struct filesystem {
 	struct node_table *nodes;
 	struct handle_table *handles;
 	struct lock_table *locks;
-	struct fuse_session *session; /* for notifications; NULL before */
-	atomic_bool writing_back;     /* a thread waits for others to do it */
+	/* Set by INIT, before any other request. */
+	struct passthrough *passthrough; /* NULL: all is copied */
+	bool writeback;			 /* the kernel does that */
+	struct fuse_session *session;	 /* for notifications; NULL before */
+	atomic_bool writing_back; /* a thread waits for others to do it */
 	/* statx(2) of the source may answer from a network cache. */
 	bool remote_source;
 	/* backing_dev() of the mount itself; set once it is known. */

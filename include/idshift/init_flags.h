@@ -8,8 +8,11 @@
 #define IDSHIFT_INIT_FLAGS_H
 
 #include <stdbool.h>
+
+#include <stdbool.h>
 #include <stddef.h>
 
+struct fuse_conn_info;
 struct fuse_session;
 
 /*
@@ -20,6 +23,12 @@ struct fuse_session;
  * -errno; the session works without, by the older protocol.
  */
 int init_flags_install(struct fuse_session *session);
+
+/*
+ * In the handler of INIT: ask for FUSE_PASSTHROUGH, for files that are not on
+ * a stacked file system themselves.  False: the kernel doesn't offer it.
+ */
+bool init_flags_want_passthrough(struct fuse_conn_info *conn);
 
 /*
  * Serve an INIT that somebody else has read (resume.h).  answered: the kernel

@@ -87,6 +87,7 @@ struct options {
 	enum xattr_mode xattr;
 	enum locks_mode locks;
 	enum switch_mode sandbox;
+	enum switch_mode passthrough; /* on: where it is possible */
 
 	/* Seconds; what wasn't given follows from `cache`. */
 	enum cache_mode cache;

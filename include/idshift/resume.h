@@ -43,7 +43,8 @@ int resume_open(const char *path, struct resume *ret, struct error *error);
 
 /*
  * Before the loop: serve the mount's first INIT and keep it, or take the kept
- * one as read; requests that the last daemon left unanswered come again.
+ * one as read; requests that the last daemon left unanswered come again.  A
+ * mount that isn't to be resumed has RESUME_NONE.
  */
 int resume_begin(struct resume *resume, struct fuse_session *session);
 

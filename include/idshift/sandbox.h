@@ -29,7 +29,12 @@ struct sandbox {
 	int source_fd;	  /* the tree that stays open, read and written */
 	bool read_only;	  /* read only */
 	bool real_owners; /* chown=disk: objects are made as their owners */
+	/* /dev/fuse, for passthrough and its ioctl(2)s; -1: without. */
+	int passthrough_fd;
 };
+
+/* CAP_SYS_ADMIN over the machine, not over a user namespace alone. */
+bool sandbox_has_admin(void);
 
 #define SANDBOX_LACKS_MAX 256
 

@@ -245,7 +245,8 @@ mkdir -m 700 "$T/private"
 src=$T/private/src mnt=$T/private/mnt mounter=root
 mkdir "$src" "$mnt"
 mount_hostile -o userns=host,state="$T/private/state" || exit 1
-is "root keeps" "$(status CapEff)" 000000000000001b
+# With sys_admin, for the ioctl of passthrough.
+is "root keeps" "$(status CapEff)" 000000000020001b
 is "root: shadow" "$(try shadow)" "$denied"
 is "root: device" "$(try device)" "$denied"
 ok "root: owners" sh -c "cd '$mnt' && touch f && chown 5:6 f && chmod 400 f &&

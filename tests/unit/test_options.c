@@ -77,6 +77,9 @@ static const struct refusal refusals[] = {
 	{ { "-o", "xattr=ro", "a", "b", NULL },
 	  2,
 	  "xattr 'ro': must be rw or none" },
+	{ { "--passthrough=on", "a", "b", NULL },
+	  EXIT_STATUS_USAGE,
+	  "passthrough 'on': must be auto or off" },
 	{ { "--sandbox", "yes", "a", "b", NULL },
 	  2,
 	  "sandbox 'yes': must be on or off" },
@@ -195,6 +198,7 @@ static void test_defaults(void **state)
 	assert_int_equal(o.xattr, XATTR_MODE_RW);
 	assert_int_equal(o.locks, LOCKS_HOST);
 	assert_int_equal(o.sandbox, SWITCH_ON);
+	assert_int_equal(o.passthrough, SWITCH_ON);
 	assert_true(o.attr_timeout == 1.0 && o.entry_timeout == 1.0 &&
 		    o.negative_timeout == 0.0);
 	assert_int_equal(o.threads, 0);
@@ -230,6 +234,7 @@ static void check_all(const struct options *o)
 	assert_int_equal(o->chown, CHOWN_DENY);
 	assert_int_equal(o->locks, LOCKS_LOCAL);
 	assert_int_equal(o->sandbox, SWITCH_OFF);
+	assert_int_equal(o->passthrough, SWITCH_OFF);
 	assert_true(o->has_caller);
 	assert_int_equal(o->caller.uid.value, 5);
 	assert_int_equal(o->caller.gid.value, 6);
@@ -248,7 +253,8 @@ static void test_all(void **state)
 		      "owner=1:2,unmapped=9,state=/s\\,t\\\\,trace=t,"
 		      "run-as=bob,public,ro,cache=always,attr_timeout=0.25,"
 		      "entry_timeout=7,threads=256,max_fds=16,xattr=none,"
-		      "chown=deny,locks=local,sandbox=off,caller=5:6:7:8"),
+		      "chown=deny,locks=local,sandbox=off,passthrough=off,"
+		      "caller=5:6:7:8"),
 		0);
 	check_all(&o);
 	options_destroy(&o);
@@ -262,6 +268,7 @@ static void test_all(void **state)
 					     "attr_timeout=0.250,chown=deny,"
 					     "entry_timeout=7.000,xattr=none,"
 					     "locks=local,sandbox=off,"
+					     "passthrough=off,"
 					     "map=g:shared:2000,"
 					     "caller=5:6:8:7",
 					     "src", "mnt", NULL },

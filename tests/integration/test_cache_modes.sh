@@ -1,0 +1,136 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# time-limit: 300
+# What each cache= promises: when a change made beside the mount shows in it,
+# and when the source has what was written through it.
+. "$(dirname "$0")/lib.sh"
+need_root
+need_allow_other
+
+source_dir sergio src
+src=$dir
+mnt=$T/home/sergio/mnt second=$T/home/sergio/second
+as sergio mkdir "$mnt" "$second"
+
+inside() { # COMMAND: its output, run by the mounting user in the mount
+	as sergio bash -c "cd '$mnt' && $1" 2>&1
+}
+host() {
+	as sergio bash -c "cd '$src' && $1"
+}
+
+# see NAME WANTED COMMAND: at once with cache=none, within a second with auto.
+see() {
+	local end=$((SECONDS + 3)) got
+	got=$(inside "$3")
+	if [[ $mode == auto ]]; then
+		while [[ $got != "$2" ]] && ((SECONDS < end)); do
+			sleep 0.1
+			got=$(inside "$3")
+		done
+	fi
+	is "$mode: $1" "$got" "$2"
+}
+
+host_edits() {
+	host 'rm -rf ./*; echo one >f; echo gone >g; mkdir d'
+	# All of it is known to the kernel before it changes.
+	inside 'cat f g; stat f g d; ls -l . d; ls new' >/dev/null
+	host 'echo two words >f'
+	see "content" "two words" 'cat f'
+	host 'echo longer than before >>f'
+	see "size" 29 'stat -c %s f'
+	host 'chmod 600 f'
+	see "mode" 600 'stat -c %a f'
+	host 'echo new >new; rm g; echo sub >d/sub'
+	see "a new name" new 'cat new'
+	see "a name that is gone" "no" 'test -e g || echo no'
+	see "a listing" sub 'ls d'
+	host 'mv new f'
+	see "another file under a name" new 'cat f'
+	host 'touch -d @1000000000 f'
+	see "times" 1000000000 'stat -c %Y f'
+}
+
+# Open on both sides: what is written on one is read on the other.
+both_sides() {
+	host 'truncate -s 8192 m'
+	inside 'exec 5<>m; dd bs=10 count=1 <&5 status=none >/dev/null
+		printf mount | dd conv=notrunc of=m status=none'
+	is "$mode: written, and closed: the host has it" \
+		"$(host 'head -c 5 m')" mount
+	host 'printf host- | dd conv=notrunc of=m status=none'
+	see "opened anew after the host wrote" host- 'head -c 5 m'
+	is "$mode: a mapping, synchronized, is on disk" \
+		"$(as sergio mapped "$mnt/m" "$src/m" 4096)" \
+		"$(as sergio mapped "$src/m" "$src/m" 4096)"
+}
+
+two_mounts() {
+	mount_fs sergio "$src" "$second" -o "cache=$mode" || exit 1
+	inside 'echo first >two; cat two' >/dev/null
+	as sergio sh -c "cat '$second/two' && echo second >>'$second/two'" \
+		>"$T/out"
+	is "$mode: another mount sees what was closed" "$(cat "$T/out")" first
+	see "and this one what the other appended" $'first\nsecond' 'cat two'
+	ok "unmount" umount_fs sergio "$second"
+	daemon=$first
+}
+
+for mode in none auto; do
+	mount_fs sergio "$src" "$mnt" -o "cache=$mode" || exit 1
+	first=$daemon
+	host_edits
+	both_sides
+	two_mounts
+	ok "unmount" umount_fs sergio "$mnt"
+done
+
+# --- always: the kernel keeps what was written -----------------------------
+
+mode=always
+mount_fs sergio "$src" "$mnt" -o cache=always || exit 1
+host 'rm -rf ./*'
+# The daemon's own count of its calls says that the kernel keeps it.
+writes() {
+	inside 'dd if=/dev/zero of=w bs=1 count=2000 status=none'
+}
+before=$(awk '/^syscw/ { print $2 }' "/proc/$daemon/io")
+writes
+after=$(awk '/^syscw/ { print $2 }' "/proc/$daemon/io")
+ok "2,000 small writes are few requests" test $((after - before)) -lt 500
+is "closed: the source has it" "$(host 'stat -c %s w')" 2000
+is "fsync: the source has it while it is open" "$(inside \
+	"exec 3>s; printf synced >&3; sync s; cat '$src/s'")" synced
+is "append, by two at a time" "$(inside 'exec 3>>a 4>>a; printf 1 >&3
+	printf 2 >&4; printf 3 >&3; cat a; exec 3>&- 4>&-')$(host 'cat a')" 123123
+is "a write-only handle, in the middle of a page" "$(inside \
+	"printf 0123456789 >'$src/p'; printf ab | dd of=p bs=1 seek=4 conv=notrunc status=none; cat p")" 0123ab6789
+is "times are those of the write" "$(inside 'echo t >t; touch -d @1000000000 t
+	echo u >>t; test $(stat -c %Y t) -gt 1000000000 && echo later
+	touch -d @1200000000 t; stat -c %Y t')$(host 'stat -c " %Y" t')" \
+	$'later\n1200000000 1200000000'
+is "holes: all is told as data" "$(inside 'truncate -s 1M h; printf x |
+	dd of=h bs=1 seek=70000 conv=notrunc status=none; cp --sparse=auto h h2
+	cmp h h2 && echo same')" same
+ok "unmount" umount_fs sergio "$mnt"
+
+# The kernel is the judge here too.  (Not of holes: when two ask at a time, all
+# is data from then on.)
+as sergio mkdir "$T/home/sergio/plain"
+plain=$T/home/sergio/plain
+mount_fs sergio "$src" "$mnt" -o cache=always || exit 1
+userns_start sergio || exit 1
+compare() { # WHO NAME
+	local program who=("${ns[@]}" setpriv --reuid "$1" --regid "$1" --clear-groups)
+	"${ns[@]}" mkdir "$plain/$2" "$mnt/$2"
+	"${ns[@]}" chown "$1:$1" "$plain/$2" "$mnt/$2"
+	for program in data io names meta; do
+		"${who[@]}" "fsops_$program" "$plain/$2" >"$T/plain.out" 2>&1
+		"${who[@]}" "fsops_$program" "$mnt/$2" >"$T/mounted.out" 2>&1
+		same "fsops_$program, $2" "$T/mounted.out" "$T/plain.out"
+	done
+}
+compare 0 "root"
+compare 1000 "user"
+ok "unmount" umount_fs sergio "$mnt"
