@@ -256,12 +256,14 @@ static int change_in_turn(struct attr_change *c, const struct view *want)
 		(c->to_set & SET_VIEW) != 0 || want->mode != c->view.mode;
 	int r = 0;
 
-	if (sized)
-		r = change_size(c);
-	if (r == 0 && sized && changed)
-		r = backing_stat(c->node->fd, &c->stx); /* may be widened */
-	if (r == 0 && changed)
+	/* Whatever ends us: no new contents with the old privileges. */
+	if (changed)
 		r = change_view(c, want);
+	if (r == 0 && sized) {
+		r = change_size(c);
+		if (r < 0 && changed && backing_stat(c->node->fd, &c->stx) == 0)
+			(void)change_view(c, &c->view);
+	}
 	if (r == 0 && (c->to_set & SET_TIMES) != 0)
 		r = change_times(c);
 	return r;

@@ -142,7 +142,7 @@ static ssize_t path_of(int fd, char path[PATH_MAX])
 	ssize_t len;
 
 	(void)snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-	len = readlink(link, path, PATH_MAX);
+	len = readlinkat(AT_FDCWD, link, path, PATH_MAX);
 	if (len < 0)
 		return -errno;
 	return len < PATH_MAX ? len : -ENAMETOOLONG;
