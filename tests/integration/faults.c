@@ -9,13 +9,11 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <sched.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/fsuid.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -23,13 +21,14 @@
 #include <unistd.h>
 
 #include "../preload/fault.h"
+#include "container_user.h"
 
 /* More calls than any operation makes. */
 #define CALLS_MAX 60
 
 static struct fault_control *control;
 static const char *source, *mount;
-static uid_t disk_uid, user;
+static uid_t user;
 static pid_t daemon_pid;
 static int breaches, injected, same_error;
 
@@ -181,82 +180,6 @@ static const struct operation operations[] = {
 	{ "setfacl", "w/file", do_setacl, false },
 	{ "utimensat", "w/file", do_utimens, false },
 };
-
-/* The container has no id for root: in the mount we are its own root. */
-static void see_as(uid_t uid)
-{
-	(void)setfsgid(uid);
-	(void)setfsuid(uid);
-}
-
-static bool write_map(pid_t child, const char *name)
-{
-	char path[64], map[64];
-	int fd, len;
-
-	(void)snprintf(path, sizeof(path), "/proc/%d/%s", (int)child, name);
-	len = snprintf(map, sizeof(map), "0 %u 1\n1 100000 65536\n", disk_uid);
-	see_as(0);
-	fd = open(path, O_WRONLY | O_CLOEXEC);
-	see_as(disk_uid);
-	return fd >= 0 && write(fd, map, (size_t)len) == len && close(fd) == 0;
-}
-
-static bool become(uid_t uid)
-{
-	(void)umask(0);
-	return setresgid(uid, uid, uid) == 0 && setresuid(uid, uid, uid) == 0;
-}
-
-static int await(pid_t child)
-{
-	int status;
-
-	if (child < 0 || waitpid(child, &status, 0) < 0 || !WIFEXITED(status))
-		return EBADRQC;
-	return WEXITSTATUS(status);
-}
-
-/* In a process of that user; 0 or an errno. */
-static int as_user(int (*run)(void), uid_t uid)
-{
-	pid_t child = fork();
-
-	if (child == 0) {
-		if (!become(uid))
-			_exit(EBADRQC);
-		_exit(run() < 0 ? errno : 0);
-	}
-	return await(child);
-}
-
-/* In a process that is root of the container's user namespace. */
-static int as_root(int (*run)(void))
-{
-	int there[2], back[2];
-	char byte = 0;
-	pid_t child;
-
-	if (pipe(there) < 0 || pipe(back) < 0)
-		return EBADRQC;
-	child = fork();
-	if (child == 0) {
-		if (!become(disk_uid) || unshare(CLONE_NEWUSER) < 0 ||
-		    write(back[1], &byte, 1) != 1 ||
-		    read(there[0], &byte, 1) != 1 || byte != 1)
-			_exit(EBADRQC);
-		_exit(run() < 0 ? errno : 0);
-	}
-	(void)close(back[1]);
-	byte = read(back[0], &byte, 1) == 1 && write_map(child, "uid_map") &&
-	       write_map(child, "gid_map");
-	if (write(there[1], &byte, 1) != 1)
-		perror("faults");
-	(void)close(back[0]);
-	(void)close(there[0]);
-	(void)close(there[1]);
-	return await(child);
-}
 
 static int run_operation(const struct operation *op)
 {

@@ -27,9 +27,8 @@ bed_mounts+=("$mnt")
 bed_wait_mount "$daemon" "$log" as sergio mountpoint -q "$mnt" || exit 1
 
 # 100999: uid 1000 of the container.
-ok "no call that fails leaves anything behind" faults "$control" "$src" \
-	"$mnt" "$daemon" 100999
-like "many have failed" "$(faults "$control" "$src" "$mnt" "$daemon" 100000 |
-	tee "$T/summary")" '[0-9]{3,} faults, '
-note "$(cat "$T/summary")"
+faults "$control" "$src" "$mnt" "$daemon" 100999 >"$T/summary" 2>&1
+is "no call that fails leaves anything behind" "$?" 0
+like "many have failed" "$(tail -1 "$T/summary")" '^[0-9]{3,} faults, '
+note "$(tail -20 "$T/summary")"
 ok "unmount" umount_fs sergio "$mnt"

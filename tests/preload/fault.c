@@ -1,14 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* LD_PRELOAD for the daemon: one call fails, as the test says (fault.h). */
+/*
+ * LD_PRELOAD for the daemon: one call fails or is its last, as the test says
+ * (fault.h).
+ */
 #include "fault.h"
 
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
@@ -34,11 +39,27 @@ __attribute__((constructor)) static void open_control(void)
 		control = map;
 }
 
+static int changes(const char *name)
+{
+	static const char *const reading[] = {
+		"open",	      "openat",		  "statx",    "getxattr",
+		"lgetxattr",  "listxattr",	  "readlink", "readlinkat",
+		"getdents64", "name_to_handle_at"
+	};
+
+	for (size_t i = 0; i < sizeof(reading) / sizeof(reading[0]); i++) {
+		if (strcmp(name, reading[i]) == 0)
+			return 0;
+	}
+	return 1;
+}
+
 static int fails(const char *name)
 {
 	int left;
 
-	if (control == NULL)
+	if (control == NULL || atomic_load(&control->countdown) <= 0 ||
+	    (atomic_load(&control->changes_only) && !changes(name)))
 		return 0;
 	left = atomic_load(&control->countdown);
 	do {
@@ -49,6 +70,8 @@ static int fails(const char *name)
 	if (left != 1)
 		return 0;
 	(void)snprintf(control->name, sizeof(control->name), "%s", name);
+	if (atomic_load(&control->error) == 0)
+		(void)raise(SIGKILL);
 	errno = atomic_load(&control->error);
 	return 1;
 }
@@ -108,7 +131,7 @@ CALL(int, name_to_handle_at,
 CALL(ssize_t, readlinkat,
      (int dir, const char *path, char *target, size_t size),
      (dir, path, target, size))
-/* LMDB's commits. */
+/* LMDB's commits, and intents. */
 CALL(int, fdatasync, (int fd), (fd))
 CALL(ssize_t, pwrite64, (int fd, const void *data, size_t size, off_t at),
      (fd, data, size, at))
@@ -131,13 +154,36 @@ int openat64(int dir, const char *path, int flags, ...)
 	va_start(more, flags);
 	mode = va_arg(more, mode_t);
 	va_end(more);
-	return open_common("openat", dir, path, flags, mode);
+	return open_common((flags & O_CREAT) != 0 ||
+					   (flags & O_TMPFILE) == O_TMPFILE ?
+				   "create" :
+				   "openat",
+			   dir, path, flags, mode);
 }
 
 int __open64_2(const char *path, int flags);
 int __open64_2(const char *path, int flags)
 {
 	return open_common("open", AT_FDCWD, path, flags, 0);
+}
+
+#ifndef SYS_getxattrat
+#define SYS_getxattrat 464
+#endif
+
+/* Of those that the C library has no function for. */
+static const char *call_name(long number)
+{
+	switch (number) {
+	case SYS_getdents64:
+		return "getdents64";
+	case SYS_openat2:
+		return "openat";
+	case SYS_getxattrat:
+		return "getxattr";
+	default:
+		return "fchmodat2";
+	}
 }
 
 long syscall(long number, ...)
@@ -151,7 +197,7 @@ long syscall(long number, ...)
 	for (int i = 0; i < 6; i++)
 		args[i] = va_arg(more, long);
 	va_end(more);
-	if (fails(number == SYS_getdents64 ? "getdents64" : "fchmodat2"))
+	if (fails(call_name(number)))
 		return -1;
 	return real(number, args[0], args[1], args[2], args[3], args[4],
 		    args[5]);
