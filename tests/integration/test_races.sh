@@ -87,3 +87,57 @@ is "a swapped directory: it happened" "$(cat "$src/shared/new/f")" x
 is "a swapped directory isn't opened to others" \
 	"$(stat -c %a "$src/shared/new")" 700
 ok "unmount" umount_fs sergio "$mnt"
+
+# --- many, against chance --------------------------------------------------
+
+seconds=${RACE_SECONDS-5}
+outside=$home/outside
+race=$src/race
+as sergio sh -c "mkdir '$outside' && echo canary >'$outside/f' &&
+	chmod 644 '$outside/f' && setfattr -n user.canary -v x '$outside/f'
+	mkdir '$outside/sub'; touch '$outside/sub/f'; mkdir '$race'"
+chgrp shared "$race"
+chmod 2777 "$race"
+outside_is() {
+	find "$outside" -printf '%p %y %U:%G %m %n %T@ %C@ %s\n' | sort
+	getfattr -Rd -m - "$outside" 2>/dev/null
+	cat "$outside/f"
+}
+before=$(outside_is)
+for cache in auto none; do
+	mount_fs sergio "$src" "$mnt" -o map=g:shared:2000,cache=$cache || exit 1
+	pids=() what=()
+	start() { # NAME COMMAND...
+		local name=$1
+		shift
+		"$@" >"$T/race-${#pids[@]}.out" 2>&1 &
+		pids+=($!)
+		what+=("$name")
+	}
+	each=$(((seconds + 1) / 2))
+	start "a colleague" as maria race swap "$race" "$outside" $each
+	start "another of hers" as maria race swap "$race" "$outside" $each
+	start "the container's root" "${ns[@]}" race swap "$mnt/race" \
+		"$outside" $each
+	start "its uid 1000" "${ns[@]}" setpriv --reuid 1000 --regid 1000 \
+		--clear-groups race swap "$mnt/race" "$outside" $each
+	for uid in 0 0 1000; do
+		start "who works as $uid" "${ns[@]}" setpriv --reuid $uid \
+			--regid $uid --clear-groups race use "$mnt/race" $each
+	done
+	for i in "${!pids[@]}"; do
+		wait "${pids[i]}"
+		status=$?
+		calls=$(tail -1 "$T/race-$i.out")
+		if ((status == 0)) && [[ $calls == [1-9]* ]]; then
+			result ok "${what[i]}: nothing of the outside, cache=$cache"
+		else
+			result bad "${what[i]}: exit code $status, cache=$cache"
+			note "$(tail -3 "$T/race-$i.out")"
+		fi
+	done
+	ok "the mount still answers" "${ns[@]}" ls "$mnt/race"
+	ok "unmount" umount_fs sergio "$mnt"
+done
+is "nothing outside was written" "$(outside_is)" "$before"
+rm -rf "$race"
