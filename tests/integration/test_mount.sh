@@ -48,6 +48,54 @@ refused 4 "a source that is no directory" 'file' "$src/file" "$mnt"
 refused 5 "no mount point there" 'none' "$src" "$home/none"
 refused 5 "a mount point that is no directory" 'file' "$src" "$src/file"
 
+# Code, the reason or the remedy, option.
+as sergio mkdir -m 500 "$home/locked"
+while read -r code regex option; do
+	refused "$code" "$option" "'?${option%%=*}'?.*: .*${regex//_/ }" \
+		-o "$option" "$src" "$mnt"
+done <<EOF
+3 keep-id,_nomap,_pid:PID_or_podman userns=moon
+3 1\.\.2147483647 userns=pid:0
+3 no_process userns=pid:2147483647
+3 none_of_yours userns=pid:1
+3 host_id_must_be uidmap=0:x:1
+3 CONTAINER:\[@\]HOST gidmap=1
+2 not_together userns=host,uidmap=0:0:1
+3 must_begin_with_u: map=x:1:2
+3 u:DISK:CONTAINER map=u:1:2:3:4
+3 two_container_ids owner=5
+3 --print-map owner=70000:0
+3 container_id_must_be unmapped=x
+3 --print-map unmapped=70000
+2 podman_unshare chown=disk
+2 only_root run-as=nobody
+2 userns=host caller=1:1
+3 UID:GID caller=x,userns=host
+2 caller= trace=/nonexistent/x
+1 No_such_file trace=/nonexistent/x,userns=host,caller=1:1
+2 on_or_off sandbox=maybe
+2 rw_or_none xattr=all
+2 host_or_local locks=none
+2 auto,_none_or_always cache=never
+2 such_as_1_or_0\.5 attr_timeout=-1
+2 such_as_1_or_0\.5 entry_timeout=x
+2 such_as_1_or_0\.5 negative_timeout=1e9
+2 1\.\.256 threads=0
+2 1\.\.256 threads=257
+2 16\.\.1048576 max_fds=15
+2 16\.\.1048576 max_fds=1048577
+1 state=DIR state=$home/locked/state
+2 empty state=
+2 needs_a_value userns
+2 unknown =x
+EOF
+refused 2 "--json alone" '--print-map' --json "$src" "$mnt"
+refused 4 "an empty source" 'no such directory' "" "$mnt"
+refused 5 "an empty mount point" 'no such directory' "$src" ""
+refused 5 "another's mount point" 'a directory of yours' "$src" /proc
+mkdir -m 1777 "$T/sticky"
+refused 5 "a sticky mount point" 'make a directory in it' "$src" "$T/sticky"
+
 as nosub mkdir "$T/home/nosub/src" "$T/home/nosub/mnt"
 fails 3 "no subordinate ids" as nosub idshift-mount "$T/home/nosub/src" \
 	"$T/home/nosub/mnt"
