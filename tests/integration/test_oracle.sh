@@ -11,23 +11,32 @@ need_fuse
 ops=${ORACLE_OPS-3000}
 random=${ORACLE_SEED-$((RANDOM * 32768 + RANDOM))}
 note "random seed: $random"
+# oracle WHAT OPS SEED HOW ACL [OPTION...]
+oracle() {
+	local what=$1 status
+	shift
+	IDSHIFT_BUILD=$BUILD bash "$ROOT/tests/oracle/run.sh" "$@" \
+		>"$T/oracle" 2>&1
+	status=$?
+	case $status in
+	0) result ok "$what" ;;
+	77) skip "$what" "$(sed -n 's/^skip: //p' "$T/oracle")" ;;
+	*)
+		result bad "$what"
+		note "tests/oracle/run.sh $*: $(tail -60 "$T/oracle")"
+		;;
+	esac
+}
+
 for how in host userns disk disk-userns; do
+	oracle "what once differed, $how" 1 1 "$how" acl \
+		--replay "$ROOT/tests/oracle/cases"
 	for acl in acl noacl; do
 		seeds=(1 "$random")
 		[[ $how != disk* ]] || seeds=("$random")
 		for seed in "${seeds[@]}"; do
-			IDSHIFT_BUILD=$BUILD bash "$ROOT/tests/oracle/run.sh" \
-				"$ops" "$seed" "$how" "$acl" >"$T/oracle" 2>&1
-			status=$?
-			what="$ops calls, $how, $acl, seed $seed"
-			case $status in
-			0) result ok "$what" ;;
-			77) skip "$what" "$(sed -n 's/^skip: //p' "$T/oracle")" ;;
-			*)
-				result bad "$what"
-				note "tests/oracle/run.sh $ops $seed $how $acl: $(tail -60 "$T/oracle")"
-				;;
-			esac
+			oracle "$ops calls, $how, $acl, seed $seed" \
+				"$ops" "$seed" "$how" "$acl"
 		done
 	done
 done

@@ -17,38 +17,30 @@
 #define BIT(capability) (UINT64_C(1) << (capability))
 #define ALL_CAPABILITIES UINT64_MAX
 #define CAPS_DAC (BIT(CAP_DAC_OVERRIDE) | BIT(CAP_DAC_READ_SEARCH))
+#define CAPS_CHOWN (BIT(CAP_CHOWN) | BIT(CAP_FSETID))
+#define CAPS_FOWNER (BIT(CAP_FOWNER) | BIT(CAP_SETFCAP))
 
 /* Two users share group 2000, one has it as its primary group. */
 const struct identity identities[IDENTITIES] = {
-	{ "root", 0, 0, 0, { 0 }, 0, 0 },
-	{ "u1000", 1000, 1000, 0, { 0 }, 0, 0 },
-	{ "u1001", 1001, 1001, 0, { 0 }, 0, 0 },
-	{ "u5", 5, 60, 0, { 0 }, 0, 0 },
-	{ "u1000+2000,60", 1000, 1000, 2, { 2000, 60 }, 0, 0 },
-	{ "u1001+2000", 1001, 1001, 1, { 2000 }, 0, 0 },
-	{ "u1002:2000+1000", 1002, 2000, 1, { 1000 }, 0, 0 },
+	{ "root", 0, 0, 0, { 0 }, 0, 0, false },
+	{ "u1000", 1000, 1000, 0, { 0 }, 0, 0, false },
+	{ "u1001", 1001, 1001, 0, { 0 }, 0, 0, false },
+	{ "u5", 5, 60, 0, { 0 }, 0, 0, false },
+	{ "u1000+2000,60", 1000, 1000, 2, { 2000, 60 }, 0, 0, false },
+	{ "u1001+2000", 1001, 1001, 1, { 2000 }, 0, 0, false },
+	{ "u1002:2000+1000", 1002, 2000, 1, { 1000 }, 0, 0, false },
 	/* As podman run --cap-drop, --cap-add with --user. */
-	{ "root-all", 0, 0, 0, { 0 }, ALL_CAPABILITIES, 0 },
-	{ "root-all+2000", 0, 0, 1, { 2000 }, ALL_CAPABILITIES, 0 },
-	{ "root-fsetid", 0, 0, 0, { 0 }, BIT(CAP_FSETID), 0 },
-	{ "root-fowner", 0, 0, 0, { 0 }, BIT(CAP_FOWNER), 0 },
-	{ "root-chown", 0, 0, 0, { 0 }, BIT(CAP_CHOWN), 0 },
-	{ "root-dac", 0, 0, 0, { 0 }, CAPS_DAC, 0 },
-	{ "u1000+chown,fsetid",
-	  1000,
-	  1000,
-	  0,
-	  { 0 },
-	  0,
-	  BIT(CAP_CHOWN) | BIT(CAP_FSETID) },
-	{ "u1001+dac", 1001, 1001, 0, { 0 }, 0, BIT(CAP_DAC_OVERRIDE) },
-	{ "u5+fowner,setfcap",
-	  5,
-	  60,
-	  0,
-	  { 0 },
-	  0,
-	  BIT(CAP_FOWNER) | BIT(CAP_SETFCAP) },
+	{ "root-all", 0, 0, 0, { 0 }, ALL_CAPABILITIES, 0, false },
+	{ "root-all+2000", 0, 0, 1, { 2000 }, ALL_CAPABILITIES, 0, false },
+	{ "root-fsetid", 0, 0, 0, { 0 }, BIT(CAP_FSETID), 0, false },
+	{ "root-fowner", 0, 0, 0, { 0 }, BIT(CAP_FOWNER), 0, false },
+	{ "root-chown", 0, 0, 0, { 0 }, BIT(CAP_CHOWN), 0, false },
+	{ "root-dac", 0, 0, 0, { 0 }, CAPS_DAC, 0, false },
+	{ "u1000+chown", 1000, 1000, 0, { 0 }, 0, CAPS_CHOWN, false },
+	{ "u1001+dac", 1001, 1001, 0, { 0 }, 0, BIT(CAP_DAC_OVERRIDE), false },
+	{ "u5+fowner", 5, 60, 0, { 0 }, 0, CAPS_FOWNER, false },
+	/* Its capabilities count for its own files, if for any. */
+	{ "u1001-nested+2000", 1001, 1001, 1, { 2000 }, 0, 0, true },
 };
 
 static int wait_byte(int fd)
@@ -185,6 +177,34 @@ static int set_capabilities(uint64_t lost, uint64_t given)
 	return syscall(SYS_capset, &header, data) < 0 ? -errno : 0;
 }
 
+static int write_file(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	ssize_t wrote = fd < 0 ? -1 : write(fd, text, strlen(text));
+	int error = errno;
+
+	if (fd >= 0)
+		(void)close(fd);
+	return wrote < 0 ? -error : 0;
+}
+
+/* As anybody may: one id, and no setgroups(2). */
+static int enter_nested(const struct identity *identity)
+{
+	char map[32];
+	int error;
+
+	(void)prctl(PR_SET_DUMPABLE, 1);
+	if (unshare(CLONE_NEWUSER) < 0)
+		return -errno;
+	(void)snprintf(map, sizeof(map), "0 %u 1\n", identity->uid);
+	error = write_file("/proc/self/uid_map", map);
+	if (error == 0)
+		error = write_file("/proc/self/setgroups", "deny");
+	(void)snprintf(map, sizeof(map), "0 %u 1\n", identity->gid);
+	return error < 0 ? error : write_file("/proc/self/gid_map", map);
+}
+
 static int become(const struct identity *identity)
 {
 	if (setgroups(identity->group_count, identity->groups) < 0 ||
@@ -192,6 +212,8 @@ static int become(const struct identity *identity)
 	    prctl(PR_SET_KEEPCAPS, identity->given != 0) < 0 ||
 	    setresuid(identity->uid, identity->uid, identity->uid) < 0)
 		return -errno;
+	if (identity->nested)
+		return enter_nested(identity);
 	if (identity->lost == 0 && identity->given == 0)
 		return 0;
 	return set_capabilities(identity->lost, identity->given);

@@ -31,7 +31,7 @@
 #define CAGE "c/c/t"   /* the tree inside its epoch's directory */
 #define TREE_NODES 600 /* objects compared at most */
 #define ERRNOS 140
-#define IDENTITIES 16
+#define IDENTITIES 17
 /* The first of them; the others differ in their capabilities. */
 #define ORDINARY 7
 
@@ -98,6 +98,7 @@ struct identity {
 	gid_t groups[4];
 	uint64_t lost;	/* capabilities that root lacks, as 1 << CAP_... */
 	uint64_t given; /* and that another user has */
+	bool nested;	/* root of a namespace of its own, as itself */
 };
 
 /* A process that makes calls: its directory and descriptors in both trees. */

@@ -67,7 +67,7 @@ elif [[ -n $fs ]]; then
 	command -v "mkfs.$fs" >/dev/null || skip "no mkfs.$fs"
 	mount -t tmpfs -o mode=755,size=1g oracle "$base" || exit
 	truncate -s 512M "$base/image"
-	"mkfs.$fs" -q "$base/image" || exit
+	"mkfs.$fs" -q "$base/image" 2>"$base/mkfs" || { cat "$base/mkfs"; exit 1; }
 	# The image is hidden then, and in use until the last mount is gone.
 	mount -t "$fs" -o loop,noatime,nosuid,nodev "$base/image" "$base" ||
 		skip "kernel: no $fs, or no loop devices"
