@@ -129,6 +129,8 @@ static void background_mounted(void *context)
 	struct report report = { .result = 0 };
 	int *fd = context;
 
+	/* Paths that the user gave are open now: keep no directory busy. */
+	(void)!chdir("/");
 	/* From here on nobody reads what is printed. */
 	_cleanup_fd_ int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
@@ -150,8 +152,6 @@ static void run_daemon(const struct options *options,
 	struct report report = { .result = 0 };
 
 	(void)setsid();
-	if (chdir("/") < 0)
-		return;
 	report.result = session_run(options, policy, &events, &report.error);
 	if (report.result < 0)
 		send_report(&report_fd, &report);
