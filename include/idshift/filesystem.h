@@ -42,8 +42,8 @@ struct filesystem_config {
 	size_t spare_fds_from;
 	/* caller=: as whom every request is judged; NULL: by the kernel. */
 	const struct access_caller *judge;
-	int trace_fd;	 /* where denials are told; -1: nowhere */
-	bool trace_json; /* as JSON objects, one a line */
+	int trace_fd;		   /* where denials are told; -1: nowhere */
+	bool trace_json;	   /* as JSON objects, one a line */
 	uint32_t first_generation; /* of node ids and handles */
 };
 
