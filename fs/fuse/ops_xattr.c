@@ -343,6 +343,23 @@ static int list_disk(const struct target *target, struct name_list *list)
 	return 0;
 }
 
+/* Whoever can write the file can make one up that nobody can get. */
+static bool recorded_counts(const struct target *target, enum side side)
+{
+	const struct records *records = &target->fs->records;
+	_cleanup_acl_ struct acl *acl = NULL;
+
+	if (side == SIDE_CAPABILITY)
+		return records_capability_get(records, target->node.fd,
+					      &target->stx, NULL, 0) >= 0;
+	if (records_acl_get(records, target->node.fd, &target->stx,
+			    side == SIDE_ACL_ACCESS ? RECORDS_ACL_ACCESS :
+						      RECORDS_ACL_DEFAULT,
+			    &acl, NULL) < 0)
+		return false;
+	return acl != NULL;
+}
+
 static void list_recorded(const struct target *target, struct name_list *list)
 {
 	static const struct {
@@ -358,7 +375,8 @@ static void list_recorded(const struct target *target, struct name_list *list)
 		return;
 	for (size_t i = 0; i < sizeof(recorded) / sizeof(recorded[0]); i++) {
 		if (side_exists(target->fs->records.db, target->node.fd,
-				&target->stx, recorded[i].side))
+				&target->stx, recorded[i].side) &&
+		    recorded_counts(target, recorded[i].side))
 			list_add(list, recorded[i].name);
 	}
 }
