@@ -76,7 +76,9 @@ static void target_done(struct target *target)
 }
 #define _cleanup_target_ __attribute__((cleanup(target_done)))
 
-static int target_begin(struct target *target, fuse_req_t req, fuse_ino_t ino)
+/* What the source serves as it is needs no statx. */
+static int target_begin(struct target *target, fuse_req_t req, fuse_ino_t ino,
+			bool as_it_is)
 {
 	struct filesystem *fs = filesystem_of(req);
 	int r;
@@ -85,7 +87,7 @@ static int target_begin(struct target *target, fuse_req_t req, fuse_ino_t ino)
 	r = caller_of(fs, req, &target->caller);
 	if (r == 0)
 		r = node_acquire(fs->nodes, ino, &target->node);
-	if (r == 0)
+	if (r == 0 && !as_it_is)
 		r = backing_stat(target->node.fd, &target->stx);
 	return r;
 }
@@ -118,7 +120,7 @@ static ssize_t do_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name,
 
 	if (kind == NAME_FOREIGN || kind == NAME_UNSUPPORTED)
 		return refuse(kind, false);
-	r = target_begin(&target, req, ino);
+	r = target_begin(&target, req, ino, kind == NAME_DISK);
 	if (r < 0)
 		return r;
 	if (kind == NAME_CAPABILITY)
@@ -219,7 +221,7 @@ static int do_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name,
 
 	if (kind == NAME_FOREIGN || kind == NAME_UNSUPPORTED)
 		return refuse(kind, true);
-	r = target_begin(&target, req, ino);
+	r = target_begin(&target, req, ino, kind == NAME_DISK);
 	if (r < 0)
 		return r;
 	if (kind == NAME_CAPABILITY)
@@ -254,7 +256,7 @@ static int do_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name)
 
 	if (kind == NAME_FOREIGN || kind == NAME_UNSUPPORTED)
 		return refuse(kind, true);
-	r = target_begin(&target, req, ino);
+	r = target_begin(&target, req, ino, kind == NAME_DISK);
 	if (r < 0)
 		return r;
 	if (kind == NAME_CAPABILITY)
@@ -385,7 +387,7 @@ static ssize_t do_listxattr(fuse_req_t req, fuse_ino_t ino, char *names)
 {
 	_cleanup_target_ struct target target = { .node = NODE_REF_NONE };
 	struct name_list list = { .names = names };
-	int r = target_begin(&target, req, ino);
+	int r = target_begin(&target, req, ino, false);
 
 	/* Symbolic links have none that is shown, but for real capabilities. */
 	if (r == 0 &&
