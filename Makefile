@@ -10,7 +10,8 @@
 #   make lint             format, static analysis, layers, banned calls
 #   make bench            against the raw directory and other file systems:
 #                         ROUNDS=3 ROWS=create,stat; bench-json for machines,
-#                         bench-scale by size, bench-compare BASE=REVISION
+#                         bench-scale by size, bench-compare BASE=REVISION,
+#                         bench-counts: calls and instructions an operation
 #   make deps             install what is missing (Debian; root or sudo)
 #   make install          DESTDIR= PREFIX=/usr/local
 #   make clean
@@ -113,7 +114,7 @@ Q := $(if $(V),,@)
 say = $(if $(V),,@printf '  %-5s %s\n' $1 $@)
 
 .PHONY: all tests fuzz check check-long oracle demo deps install lint clean FORCE \
-	bench bench-json bench-scale bench-compare \
+	bench bench-json bench-scale bench-compare bench-counts \
 	lint-format lint-banned lint-layers lint-cppcheck lint-tidy
 .DELETE_ON_ERROR:
 # Kept, so that the next build need not make them again.
@@ -211,8 +212,10 @@ bench: BENCH_RUN = run.sh
 bench-json: BENCH_RUN = run.sh --json
 bench-scale: BENCH_RUN = run.sh --scale
 bench-compare: BENCH_RUN = compare.sh '$(BASE)'
+# Compared with what tests/bench/counts.txt says; --save changes that.
+bench-counts: BENCH_RUN = counts.sh
 # Only the figures go to standard output.
-bench bench-json bench-scale bench-compare:
+bench bench-json bench-scale bench-compare bench-counts:
 	@.ci/deps build bench >&2
 	@+$(MAKE) --no-print-directory all $(BENCH) >&2
 	@IDSHIFT_BUILD='$(B)' tests/bench/$(BENCH_RUN)

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 static const struct row *const tables[] = { meta_rows, dir_rows, io_rows,
-					    app_rows };
+					    app_rows, count_rows };
 
 struct worker {
 	const struct job *job;
@@ -27,8 +27,8 @@ struct worker {
 static int usage(void)
 {
 	fputs("usage: bench list\n"
-	      "       bench [-t THREADS] [-n COUNT] [-r UID:GID] [-d "
-	      "TEMPLATES]\n"
+	      "       bench [-1] [-t THREADS] [-n COUNT] [-r UID:GID] "
+	      "[-d TEMPLATES]\n"
 	      "             setup|run ROW DIR\n"
 	      "       bench [-n FILES] tree DIR\n"
 	      "       bench idmap SOURCE MOUNTPOINT\n",
@@ -95,7 +95,7 @@ static void *work(void *argument)
 			worker->error = job->row->work(job, part, &ops);
 			worker->ops += ops;
 		}
-	} while (job->row->again && worker->error == 0 &&
+	} while (job->row->again && !job->once && worker->error == 0 &&
 		 now() < worker->until);
 	return NULL;
 }
@@ -176,8 +176,11 @@ int main(int argc, char **argv)
 	struct job job = { .threads = 1, .dirfd = -1, .templates = "." };
 	int option, r;
 
-	while ((option = getopt(argc, argv, "+t:n:r:d:")) >= 0) {
+	while ((option = getopt(argc, argv, "+1t:n:r:d:")) >= 0) {
 		switch (option) {
+		case '1':
+			job.once = true;
+			break;
 		case 't':
 			job.threads = parse_count(optarg);
 			break;

@@ -26,12 +26,13 @@ struct job {
 	const char *record;    /* "UID:GID" of all that setup makes, or NULL */
 	unsigned int threads;
 	uint32_t count; /* operations, over all parts */
+	bool once;	/* rows that can be repeated are not */
 };
 
 struct row {
 	const char *name;
 	const char *unit;
-	const char *kind; /* meta, io, app */
+	const char *kind; /* meta, io, app; scale and count: not in the table */
 	bool cold;	  /* the runner empties the kernel's caches before it */
 	bool parallel;	  /* makes sense with several threads */
 	bool again;	  /* can be repeated: a single pass is too short */
@@ -48,6 +49,7 @@ extern const struct row meta_rows[];
 extern const struct row dir_rows[];
 extern const struct row io_rows[];
 extern const struct row app_rows[];
+extern const struct row count_rows[];
 
 /* --- trees; paths are relative to the job's directory --- */
 

@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # compare.sh REVISION [run.sh's arguments]: this tree against another revision
-# of it, both built here and measured in turn in the same rounds.
+# of it, both built here: what an operation costs, counted (counts.sh), then
+# measured in turn in the same rounds.  COUNTS=only stops before that.
 set -u
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 ROOT=$(cd "$HERE/../.." && pwd)
@@ -27,4 +28,12 @@ if ! (unset MAKEFLAGS MFLAGS MAKELEVEL
 	tail -20 "$dir/log" >&2
 	exit 1
 fi
+build=${IDSHIFT_BUILD:-$ROOT/build}
+if ((EUID == 0)) && command -v strace >/dev/null; then
+	echo "counting requests, system calls and instructions" >&2
+	"$HERE/counts.sh" --plain "$dir/build/idshift-mount" >"$dir/counts.base" &&
+		"$HERE/counts.sh" --plain "$build/idshift-mount" >"$dir/counts" &&
+		"$HERE/counts.sh" --compare "$dir/counts.base" "$dir/counts"
+fi
+[[ ${COUNTS-} != only ]] || exit
 "$HERE/run.sh" --fs idshift,records,base --base "$dir/build/idshift-mount" "$@"

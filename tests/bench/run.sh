@@ -112,7 +112,7 @@ rows=() # ROW:THREADS:CACHE
 plan_rows() {
 	local name kind unit cache threads want n
 	while read -r name kind unit cache threads; do
-		[[ $kind != scale ]] || continue
+		[[ $kind != scale && $kind != count ]] || continue
 		want=${ROWS:+no}
 		for n in ${ROWS//,/ }; do
 			[[ $name != "$n" && $name != "$n"-* ]] || want=
@@ -242,7 +242,7 @@ else
 	plan_rows
 	((${#rows[@]} > 0)) || {
 		say "run.sh: no row is called '$ROWS'; rows: $("$T/bin/bench" list |
-			awk '$2 != "scale" { printf "%s ", $1 }')"
+			awk '$2 != "scale" && $2 != "count" { printf "%s ", $1 }')"
 		exit 2
 	}
 	mapfile -t list < <(fs_list "$only")
