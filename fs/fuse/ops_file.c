@@ -246,6 +246,11 @@ void op_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	int fd = handle_fd(fs->handles, fi->fh);
 	int r = fd;
 
+	/* Nothing to do for us, ever: the kernel asks no more. */
+	if (!fs->config.host_locks && !fs->remote_source) {
+		reply_result(req, -ENOSYS);
+		return;
+	}
 	lock_drop_owner(fs->locks, ino, fi->lock_owner);
 	/* Of a local source close(2) has nothing to say. */
 	if (fd >= 0 && !fs->remote_source)

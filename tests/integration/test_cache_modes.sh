@@ -86,6 +86,23 @@ for mode in none auto; do
 	ok "unmount" umount_fs sergio "$mnt"
 done
 
+# --- closing ---------------------------------------------------------------
+
+# requests MOUNT-OPTION: how many calls read requests for 100 open and close.
+requests() {
+	mount_fs sergio "$src" "$mnt" -o "$1" || exit 1
+	inside 'echo x >c; cat c' >/dev/null
+	before=$(awk '/^syscr/ { print $2 }' "/proc/$daemon/io")
+	inside 'for i in {1..100}; do exec 3<c; exec 3<&-; done'
+	requests=$(($(awk '/^syscr/ { print $2 }' "/proc/$daemon/io") - before))
+	ok "$1: unmount" umount_fs sergio "$mnt"
+}
+requests locks=host
+flushed=$requests
+requests locks=local
+ok "local locks: closing a file asks nothing" \
+	test "$requests" -lt $((flushed - 90))
+
 # --- always: the kernel keeps what was written -----------------------------
 
 mode=always
