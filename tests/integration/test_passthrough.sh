@@ -184,6 +184,8 @@ if mount -t overlay -o "lowerdir=$T/data/lower,upperdir=$T/data/upper,workdir=$T
 	is "overlayfs: read" "$(cat "$mnt/l")" lower
 	ok "overlayfs: copied" test "$(io_of passes)" -gt $copied
 	is "said once" "$(grep -c 'are copied' "$log")" 1
+	like "doctor says so" "$(idshift doctor "$T/data/merged" 2>&1)" \
+		'passthrough.*stacked'
 	like "with the reason" "$(cat "$log")" 'Too many levels|symbolic'
 	unmount
 	umount "$T/data/merged"

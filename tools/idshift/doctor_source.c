@@ -2,8 +2,10 @@
 /* What the source's file system can hold.  A nameless file tries it out. */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/vfs.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
@@ -84,6 +86,23 @@ static void check_key(struct doctor *doctor, int dir, const struct statx *stx)
 		doctor_ok(doctor, what, "tell one file from another");
 }
 
+/* As fuse_backing_open() of the kernel has it. */
+static void check_passthrough(struct doctor *doctor, int dir)
+{
+	static const char what[] = "source: passthrough";
+	struct statfs info;
+
+	if (doctor->uid != 0 || doctor->child_userns)
+		doctor_ok(doctor, what,
+			  "for root's mounts only: yours copies data");
+	else if (fstatfs(dir, &info) == 0 &&
+		 info.f_type == OVERLAYFS_SUPER_MAGIC)
+		doctor_ok(doctor, what,
+			  "not on a stacked file system: data is copied");
+	else
+		doctor_ok(doctor, what, "wherever the kernel has it");
+}
+
 void doctor_check_source(struct doctor *doctor)
 {
 	struct statx stx;
@@ -116,4 +135,5 @@ void doctor_check_source(struct doctor *doctor)
 	check_xattrs(doctor, dir, fd);
 	check_acls(doctor, dir);
 	check_key(doctor, dir, &stx);
+	check_passthrough(doctor, dir);
 }
