@@ -127,6 +127,8 @@ for options in "" "-f"; do
 		ok "killed, -f: the next takes it over" mount_fs sergio \
 			"$src" "$mnt"
 	fi
+	# The dead one may look alive for as long as its attributes are kept.
+	wait_for 10 inside test -s "$mnt/a/file"
 	is "killed${options:+, -f}: it works" "$(inside cat "$mnt/a/file")" text
 	is "killed${options:+, -f}: one mount" "$(mounted)" 1
 	ok "killed${options:+, -f}: unmount" as sergio fusermount3 -u "$mnt"
