@@ -362,11 +362,13 @@ int enter_child(const struct filesystem *fs, const struct caller *caller,
 
 /* The kernel's clock for times of files may tick as slowly as this. */
 #define TICK_NS INT64_C(20000000)
-#define SECOND_NS INT64_C(1000000000)
+#define SECOND_NS UINT64_C(1000000000)
 
+/* Of any time that can be set; after 2262 it wraps, and still tells apart. */
 static int64_t mtime_of(const struct statx *stx)
 {
-	return stx->stx_mtime.tv_sec * SECOND_NS + stx->stx_mtime.tv_nsec;
+	return (int64_t)((uint64_t)stx->stx_mtime.tv_sec * SECOND_NS +
+			 stx->stx_mtime.tv_nsec);
 }
 
 bool is_young(const struct statx *stx)
@@ -374,7 +376,9 @@ bool is_young(const struct statx *stx)
 	struct timespec now;
 
 	(void)clock_gettime(CLOCK_REALTIME_COARSE, &now);
-	return now.tv_sec * SECOND_NS + now.tv_nsec - mtime_of(stx) < TICK_NS;
+	return (int64_t)((uint64_t)now.tv_sec * SECOND_NS +
+			 (uint64_t)now.tv_nsec - (uint64_t)mtime_of(stx)) <
+	       TICK_NS;
 }
 
 bool pages_are_current(const struct filesystem *fs, const struct node_ref *node,
