@@ -8,8 +8,6 @@
 #define IDSHIFT_INIT_FLAGS_H
 
 #include <stdbool.h>
-
-#include <stdbool.h>
 #include <stddef.h>
 
 struct fuse_conn_info;
