@@ -318,18 +318,21 @@ static int open_for_locks(const struct filesystem *fs, fuse_ino_t ino)
 	return r < 0 ? r : -EBADF;
 }
 
-static int owner_entry(struct filesystem *fs, fuse_ino_t ino, uint64_t id,
-		       struct lock_owner **ret)
+/* It ends with the handle, should it never get a lock. */
+static int owner_entry(struct filesystem *fs, fuse_ino_t ino,
+		       const struct fuse_file_info *fi, struct lock_owner **ret)
 {
 	int fd;
 
-	*ret = lock_owner_find(fs->locks, ino, id);
+	*ret = lock_owner_find(fs->locks, ino, fi->lock_owner);
 	if (*ret != NULL)
 		return 0;
 	fd = open_for_locks(fs, ino);
 	if (fd < 0)
 		return fd;
-	*ret = lock_owner_add(fs->locks, ino, id, fd);
+	*ret = lock_owner_add(fs->locks, ino, fi->lock_owner, fd);
+	if (*ret != NULL)
+		lock_owner_note(fs->locks, *ret, fi->fh);
 	return *ret != NULL ? 0 : -ENOLCK;
 }
 
@@ -339,7 +342,7 @@ void op_getlk(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi,
 	struct filesystem *fs = filesystem_of(req);
 	struct lock_owner *owner = NULL;
 	const short type = lock->l_type;
-	int r = owner_entry(fs, ino, fi->lock_owner, &owner);
+	int r = owner_entry(fs, ino, fi, &owner);
 
 	lock->l_pid = 0;
 	if (r == 0 && fcntl(lock_owner_fd(owner), F_OFD_GETLK, lock) < 0)
@@ -370,7 +373,7 @@ void op_setlk(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi,
 	if (lock->l_type == F_UNLCK)
 		owner = lock_owner_find(fs->locks, ino, fi->lock_owner);
 	else
-		r = owner_entry(fs, ino, fi->lock_owner, &owner);
+		r = owner_entry(fs, ino, fi, &owner);
 	if (owner == NULL) {
 		reply_result(req, r); /* or it has none to give up */
 		return;
