@@ -45,7 +45,8 @@ END
 storage() { # DIR PODMAN-COMMAND...
 	local dir=$1
 	shift
-	as sergio podman --root "$dir/storage" --runroot "$dir.run" \
+	as sergio podman --root "$dir/storage" \
+		--runroot "/run/user/1000/${dir##*/}" \
 		--storage-driver vfs "$@"
 }
 # An image's layers as they are to be unpacked elsewhere; when they were made
