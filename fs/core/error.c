@@ -4,19 +4,39 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
+
+#include "idshift/cleanup.h"
+
+/* What is too long loses its middle: the reason and the remedy come last. */
+static void fit(char *to, size_t size, const char *text)
+{
+	static const char gap[] = "...";
+	size_t len = strlen(text), half = (size - sizeof(gap)) / 2;
+
+	if (len < size) {
+		memcpy(to, text, len + 1);
+		return;
+	}
+	memcpy(to, text, half);
+	memcpy(to + half, gap, sizeof(gap) - 1);
+	memcpy(to + half + sizeof(gap) - 1, text + len - half, half + 1);
+}
 
 int error_set(struct error *error, enum exit_status status, const char *format,
 	      ...)
 {
+	_cleanup_free_ char *text = NULL;
 	va_list arguments;
 
 	if (error == NULL)
 		return -EINVAL;
 	error->exit_code = (int)status;
 	va_start(arguments, format);
-	if (vsnprintf(error->text, sizeof(error->text), format, arguments) < 0)
-		error->text[0] = '\0';
+	if (vasprintf(&text, format, arguments) < 0)
+		text = NULL;
 	va_end(arguments);
+	fit(error->text, sizeof(error->text), text != NULL ? text : format);
 	for (char *p = error->text; *p != '\0'; p++) {
 		unsigned char c = (unsigned char)*p;
 

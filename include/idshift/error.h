@@ -18,7 +18,7 @@ enum exit_status {
 
 struct error {
 	int exit_code;
-	char text[512];
+	char text[1024];
 };
 
 /*
