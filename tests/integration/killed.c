@@ -446,8 +446,8 @@ static void run(const struct operation *op)
 static void restart(const struct operation *op, int call)
 {
 	if (call % 2 == 0) {
-		/* As far as this is beyond the start, into the operation. */
-		atomic_store(&control->countdown, 2 + call / 2);
+		/* It clears up before it mounts. */
+		atomic_store(&control->countdown, 2 + call / 2 % 16);
 		if (!start_daemon())
 			kills++;
 		else if (atomic_exchange(&control->countdown, 0) > 0)
