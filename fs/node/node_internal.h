@@ -67,6 +67,15 @@ struct node {
 	bool is_told; /* what `told` says */
 };
 
+/* Of descriptors; see node_age.c. */
+struct age {
+	pthread_t thread;
+	pthread_cond_t stir;
+	unsigned int seconds; /* between ticks; 0: there is no thread */
+	bool asleep;
+	bool ending;
+};
+
 struct node_table {
 	pthread_mutex_t lock;
 	struct node **blocks; /* of NODE_BLOCK each; NULL: a hole */
@@ -87,6 +96,8 @@ struct node_table {
 
 	uint32_t idle_head;
 	uint32_t idle_tail;
+	uint32_t idle_mark; /* idle at the last tick, with all behind it */
+	struct age age;
 	size_t fds;
 	size_t max_fds;
 
@@ -143,6 +154,8 @@ static inline bool is_unsettled(const struct node_table *table)
 }
 
 void idle_remove(struct node_table *table, uint32_t index);
+/* Take one idle descriptor out of the cache; -1 when there is none. */
+int idle_evict(struct node_table *table);
 /* Queue the node if nothing refers to it any more. */
 void queue_if_dead(struct node_table *table, uint32_t index);
 
@@ -162,5 +175,13 @@ void node_drop(struct node_table *table, uint32_t index);
 bool nodes_shrink(struct node_table *table);
 /* WITHOUT the lock: to the system. */
 void memory_give_back(void);
+
+/* node_age.c */
+
+void age_init(struct age *age);
+/* A descriptor became idle. */
+void age_stir(struct node_table *table);
+/* WITHOUT the lock. */
+void age_end(struct node_table *table);
 
 #endif

@@ -75,6 +75,8 @@ void idle_remove(struct node_table *table, uint32_t index)
 		node_at(table, node->next)->prev = node->prev;
 	else
 		table->idle_tail = node->prev;
+	if (table->idle_mark == index)
+		table->idle_mark = node->next;
 	node->idle = false;
 }
 
@@ -94,6 +96,7 @@ static void idle_add(struct node_table *table, uint32_t index)
 	else
 		table->idle_tail = index;
 	table->idle_head = index;
+	age_stir(table);
 }
 
 void node_pin(struct node_table *table, uint32_t index)
@@ -178,8 +181,7 @@ static bool bury_next(struct node_table *table)
 	return more;
 }
 
-/* Take one idle descriptor out of the cache; -1 when there is none. */
-static int evict(struct node_table *table)
+int idle_evict(struct node_table *table)
 {
 	uint32_t index = table->idle_tail;
 	int fd;
@@ -202,7 +204,7 @@ static void shrink(struct node_table *table, size_t max_fds)
 		fd = -1;
 		(void)pthread_mutex_lock(&table->lock);
 		if (table->fds > max_fds)
-			fd = evict(table);
+			fd = idle_evict(table);
 		(void)pthread_mutex_unlock(&table->lock);
 		close_fd(fd);
 	} while (fd >= 0);
@@ -243,10 +245,12 @@ int node_table_new(int root_fd, size_t max_fds, node_orphan_fn *orphan_hook,
 	table->dead_head = NO_NODE;
 	table->idle_head = NO_NODE;
 	table->idle_tail = NO_NODE;
+	table->idle_mark = NO_NODE;
 	table->max_fds = max_fds;
 	table->orphan_hook = orphan_hook;
 	table->orphan_context = orphan_context;
 	(void)pthread_mutex_init(&table->lock, NULL);
+	age_init(&table->age);
 	for (size_t i = 0; i < CHANGE_LOCKS; i++)
 		(void)pthread_mutex_init(&table->change_locks[i], NULL);
 	r = backing_stat(root_fd, &stx);
@@ -270,6 +274,7 @@ struct node_table *node_table_free(struct node_table *table)
 {
 	if (table == NULL)
 		return NULL;
+	age_end(table);
 	for (uint32_t i = 0; i < table->block_count * NODE_BLOCK; i++) {
 		struct node *node;
 

@@ -30,6 +30,8 @@
 
 /* Started on demand. */
 #define DEFAULT_THREADS 10
+/* After this to twice this a descriptor that is not used is closed. */
+#define IDLE_SECONDS 1
 
 /* Requests take so many for a moment, if there are not very few. */
 #define SPARE_FDS 64
@@ -174,7 +176,7 @@ static int open_filesystem(struct run *run, const struct view_policy *policy,
 		.entry_timeout = options->entry_timeout,
 		.negative_timeout = options->negative_timeout,
 		.judge = judged_caller(options),
-		.first_generation = run->resume.epoch << RESUME_EPOCH_SHIFT,
+		.first_generation = resume_first_generation(&run->resume),
 	};
 	_cleanup_fd_ int source =
 		open(options->source, O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -273,6 +275,8 @@ static int run_confined(const struct run *run, struct error *error)
 
 	events->mounted(events->context);
 	enter_sandbox(run);
+	/* Without it a deleted file's space is held until the cache is full. */
+	(void)node_table_start_ageing(run->fs->nodes, IDLE_SECONDS);
 	if (events->serving != NULL)
 		events->serving(events->context);
 	return serve(run->session, run->options, error);

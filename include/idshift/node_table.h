@@ -59,8 +59,18 @@ struct node_table *node_table_free(struct node_table *table);
  */
 void node_table_first_generation(struct node_table *table, uint32_t generation);
 
+/*
+ * Close descriptors that were not used for so long, by a thread that ends with
+ * the table: what the host deletes must not keep its space for our sake.
+ */
+int node_table_start_ageing(struct node_table *table, unsigned int seconds);
+
 /* -ESTALE: no such node, or its object can't be found any more. */
 int node_acquire(struct node_table *table, uint64_t id, struct node_ref *ret);
+/* The same, and its state on disk: what opening it has told is not asked again.
+ */
+int node_acquire_stat(struct node_table *table, uint64_t id,
+		      struct node_ref *ret, struct statx *ret_stx);
 void node_release(struct node_ref *ref);
 
 /* A name longer than this is not to be found by node_locate(). */

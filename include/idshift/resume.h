@@ -24,9 +24,6 @@ struct fuse_session;
 /* Is this MOUNTPOINT a mount's descriptor: /dev/fd/N? */
 bool resume_is_descriptor(const char *mountpoint);
 
-/* An epoch's worth of generations of node ids and handles. */
-#define RESUME_EPOCH_SHIFT 24
-
 /* An INIT is a header and some flags; room for those to come. */
 #define RESUME_INIT_MAX 512
 
@@ -37,6 +34,12 @@ struct resume {
 	unsigned char init[RESUME_INIT_MAX];
 };
 #define RESUME_NONE ((struct resume){ .fd = -1 })
+
+/* Where this epoch's generations begin, far from all others'. */
+static inline uint32_t resume_first_generation(const struct resume *resume)
+{
+	return resume->epoch * UINT32_C(0x9e3779b9);
+}
 
 /* Make the file, or read it and count one more.  EXIT_STATUS_OTHER. */
 int resume_open(const char *path, struct resume *ret, struct error *error);

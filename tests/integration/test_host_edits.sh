@@ -202,6 +202,21 @@ ok "its daemon ends" wait_for 5 test ! -e "/proc/$second"
 daemon=$first
 ok "unmount" umount_fs sergio "$mnt"
 
+# --- what is deleted is gone, its space too ----------------------------------
+
+held() { # of what the host deleted
+	find "/proc/$daemon/fd" -lname '*/big (deleted)' 2>/dev/null
+}
+
+mount_fs sergio "$src" "$mnt" || exit 1
+inside 'head -c 100000 /dev/zero >big; chown 7:7 big; cat big >/dev/null'
+host 'rm big'
+ok "no descriptor keeps a deleted file for long" \
+	wait_for 5 sh -c "$(declare -f held); daemon=$daemon; [ -z \"\$(held)\" ]"
+ok "all that is unused is closed" \
+	wait_for 5 sh -c "[ \"\$(ls /proc/$daemon/fd | wc -l)\" -lt 30 ]"
+ok "unmount" umount_fs sergio "$mnt"
+
 # --- cache=none: at once ---------------------------------------------------
 
 mount_fs sergio "$src" "$mnt" -o cache=none -o map=g:shared:2000 || exit 1
