@@ -185,6 +185,9 @@ static void interrupt_waiter(fuse_req_t req, void *data)
 
 	(void)req;
 	atomic_store(&waiter->interrupted, true);
+	/* What came before there was a function comes by setting it. */
+	if (pthread_equal(pthread_self(), waiter->thread))
+		return;
 	while (!atomic_load(&waiter->done)) {
 		(void)pthread_kill(waiter->thread, WAKE_SIGNAL);
 		(void)nanosleep(&pause, NULL);

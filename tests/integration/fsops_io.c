@@ -2,9 +2,11 @@
 /* What is read and written: see fsops.h. */
 #include "fsops.h"
 
+#include <signal.h>
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/sendfile.h>
+#include <sys/time.h>
 #include <sys/uio.h>
 
 #define PAGE 4096
@@ -249,6 +251,45 @@ static void say_lock(const char *what, char kind, short type)
 	(void)waitpid(pid, &status, 0);
 }
 
+static void on_alarm(int signal)
+{
+	(void)signal;
+}
+
+/* Signals at all moments of a wait: the count of the waits that they end. */
+static int count_interrupted(void)
+{
+	const struct sigaction action = { .sa_handler = on_alarm };
+	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	int fd = open("f", O_RDWR);
+	int count = 0;
+
+	(void)sigaction(SIGALRM, &action, NULL);
+	for (int i = 0; i < 200; i++) {
+		/* The second one is for a wait that the first came before. */
+		struct itimerval timer = { { 0, 2000 }, { 0, 1 + i * 2 } };
+
+		(void)setitimer(ITIMER_REAL, &timer, NULL);
+		count += fcntl(fd, F_SETLKW, &lock) < 0 && errno == EINTR;
+	}
+	return count;
+}
+
+static void check_interrupted(void)
+{
+	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	int fd = new_file("f", "locked");
+	int status = 0;
+
+	say("fcntl", fcntl(fd, F_SETLK, &lock));
+	(void)fflush(stdout);
+	if (fork() == 0)
+		_exit(count_interrupted());
+	(void)wait(&status);
+	say("interrupted", WEXITSTATUS(status));
+	(void)close(fd);
+}
+
 static void check_locks(void)
 {
 	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
@@ -354,6 +395,7 @@ int main(int argc, char **argv)
 		{ "seek", check_seek },
 		{ "copy", check_copy },
 		{ "locks", check_locks },
+		{ "interrupted", check_interrupted },
 		{ "open_flags", check_open_flags },
 		{ "sync", check_sync },
 	};
