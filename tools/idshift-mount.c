@@ -25,7 +25,8 @@ static int mount_or_print(struct options *options, struct error *error)
 			r = print_map(stdout, &policy, &situation,
 				      options->json, error);
 		else
-			r = prepare_mount(options, &situation, error);
+			r = prepare_mount(options, &situation, &policy.acting,
+					  error);
 		if (r == 0 && options->action == ACTION_MOUNT)
 			r = session_start(options, &policy, error);
 		view_policy_destroy(&policy);

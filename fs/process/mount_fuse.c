@@ -13,6 +13,7 @@
 
 #include "idshift/cleanup.h"
 #include "idshift/filesystem.h"
+#include "idshift/mountpoint.h"
 
 /* What default_permissions and nosuid,nodev rest on is not negotiable. */
 #define FIXED_OPTIONS "nosuid,nodev"
@@ -102,16 +103,18 @@ static void last_line(int fd, char *line, size_t size)
 }
 
 int mount_fuse(struct fuse_session *session, const struct options *options,
-	       struct error *error)
+	       int target, struct error *error)
 {
 	_cleanup_fd_ int said = memfd_create("stderr", MFD_CLOEXEC);
 	_cleanup_fd_ int kept = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
-	char line[256];
+	char line[256], path[MOUNTPOINT_FD_PATH_MAX];
 	int r;
 
+	mountpoint_fd_path(target, path);
 	if (said >= 0 && kept >= 0)
 		(void)dup2(said, STDERR_FILENO);
-	r = fuse_session_mount(session, options->mountpoint);
+	r = fuse_session_mount(session,
+			       target >= 0 ? path : options->mountpoint);
 	if (said >= 0 && kept >= 0)
 		(void)dup2(kept, STDERR_FILENO);
 	/* Out of memory libfuse 3.14 says that it has mounted, and has not. */

@@ -14,10 +14,12 @@ int mount_fuse_session(const struct options *options, struct filesystem *fs,
 		       struct fuse_session **ret, struct error *error);
 
 /*
- * Mount on options->mountpoint.  What libfuse and fusermount3 print becomes
+ * Mount on options->mountpoint, or, if that isn't -1, on what `target` is a
+ * descriptor of, which must stay open until the mount is gone or somebody
+ * else's to unmount.  What libfuse and fusermount3 print becomes
  * the reason.  Single-threaded: standard error is redirected meanwhile.
  */
 int mount_fuse(struct fuse_session *session, const struct options *options,
-	       struct error *error);
+	       int target, struct error *error);
 
 #endif

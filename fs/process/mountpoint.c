@@ -86,13 +86,14 @@ int mountpoint_find_fstype(const char *mountinfo, uint64_t mount_id, char *buf,
 	return -ENOENT;
 }
 
-static bool is_ours(const char *path)
+bool mountpoint_is_ours(const char *path)
 {
 	struct statx stx;
 	char type[64];
 
 	/* Before Linux 5.8 there is no mount id: the mount is made on top. */
-	if (statx(AT_FDCWD, path, AT_NO_AUTOMOUNT, STATX_MNT_ID, &stx) < 0 ||
+	if (statx(AT_FDCWD, path, AT_NO_AUTOMOUNT | AT_STATX_DONT_SYNC,
+		  STATX_MNT_ID, &stx) < 0 ||
 	    !(stx.stx_mask & STATX_MNT_ID) ||
 	    !(stx.stx_attributes_mask & STATX_ATTR_MOUNT_ROOT) ||
 	    !(stx.stx_attributes & STATX_ATTR_MOUNT_ROOT))
@@ -148,7 +149,7 @@ int mountpoint_check_target(const char *mountpoint, bool by_fusermount,
 	if (!S_ISDIR(stx.stx_mode))
 		return refuse_path("mount point", mountpoint, ENOTDIR,
 				   EXIT_STATUS_MOUNTPOINT, error);
-	if (is_ours(mountpoint))
+	if (mountpoint_is_ours(mountpoint))
 		return error_set(error, EXIT_STATUS_MOUNTPOINT,
 				 "mount point '%s': already mounted by "
 				 "idshift-mount; unmount it with "

@@ -4,12 +4,15 @@
 #include <errno.h>
 #include <spawn.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mount.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "idshift/cleanup.h"
 #include "idshift/mountpoint.h"
 #include "idshift/resume.h"
+#include "run_as.h"
 
 /* By fusermount3, as whoever mounted it, where umount2(2) is not allowed. */
 static void unmount_stale(char *mountpoint)
@@ -44,37 +47,97 @@ static int check_target(struct options *options, bool by_fusermount,
 			 options->mountpoint, options->mountpoint);
 }
 
+static int as_user_failed(const struct options *options, int r,
+			  struct error *error)
+{
+	return error_set(error, EXIT_STATUS_OTHER, "run-as '%s': %s",
+			 options->run_as, strerror(-r));
+}
+
+/* As the user; a dead mount is unmounted as root, who made it. */
+static int check_target_as_user(const struct options *options,
+				const struct acting_user *user, char **ret_real,
+				struct error *error)
+{
+	_cleanup_fd_ int fd = -1;
+	int r = mountpoint_open_as_user(options->mountpoint, options->run_as,
+					NULL, &fd, error);
+	char path[MOUNTPOINT_FD_PATH_MAX];
+	int again;
+
+	if (r == -ENOTCONN) {
+		again = run_as_pause();
+		if (again == 0) {
+			(void)mountpoint_unmount_dead(options->mountpoint);
+			again = run_as_begin(user);
+		}
+		if (again < 0)
+			return as_user_failed(options, again, error);
+		r = mountpoint_open_as_user(options->mountpoint,
+					    options->run_as, NULL, &fd, error);
+	}
+	if (r < 0)
+		return r;
+	mountpoint_fd_path(fd, path);
+	*ret_real = realpath(path, NULL);
+	if (*ret_real != NULL)
+		return 0;
+	return error_set(error, EXIT_STATUS_MOUNTPOINT, "mount point '%s': %s",
+			 options->mountpoint, strerror(errno));
+}
+
 static void replace(char **text, char *by)
 {
 	free(*text);
 	*text = by;
 }
 
-int prepare_mount(struct options *options, const struct situation *situation,
-		  struct error *error)
+static int check_paths(struct options *options,
+		       const struct situation *situation,
+		       const struct acting_user *user,
+		       const struct fuse_needs *needs, struct error *error)
 {
-	bool on_host = !situation->child_userns;
-	struct fuse_needs needs = {
-		.by_fusermount = on_host && geteuid() != 0,
-		.own_only = options->has_caller,
-	};
 	char *real;
-	int r;
+	int r = mountpoint_check_source(options->source, &real, error);
 
-	r = mountpoint_check_source(options->source, &real, error);
 	if (r < 0)
 		return r;
 	replace(&options->source, real);
 	/* Mounted by somebody else, who has seen to all that. */
 	if (resume_is_descriptor(options->mountpoint))
 		return 0;
-	r = check_target(options, needs.by_fusermount, &real, error);
+	r = user != NULL ?
+		    check_target_as_user(options, user, &real, error) :
+		    check_target(options, needs->by_fusermount, &real, error);
 	if (r < 0)
 		return r;
 	replace(&options->mountpoint, real);
 	/* Inside a user namespace allow_other admits its own processes only. */
-	if (on_host && !options->public_mount && !options->has_caller)
-		r = mountpoint_check_reach(options->source, options->mountpoint,
-					   situation->uid, error);
-	return r < 0 ? r : mountpoint_check_fuse(&needs, error);
+	if (situation->child_userns || options->public_mount ||
+	    options->has_caller)
+		return 0;
+	return mountpoint_check_reach(options->source, options->mountpoint,
+				      situation->uid, error);
+}
+
+int prepare_mount(struct options *options, const struct situation *situation,
+		  const struct acting_user *user, struct error *error)
+{
+	struct fuse_needs needs = {
+		.by_fusermount = !situation->child_userns && geteuid() != 0,
+		.own_only = options->has_caller,
+	};
+	bool becomes = options->run_as != NULL && geteuid() == 0;
+	int paused, r = becomes ? run_as_begin(user) : 0;
+
+	if (r < 0)
+		return as_user_failed(options, r, error);
+	r = check_paths(options, situation, becomes ? user : NULL, &needs,
+			error);
+	paused = becomes ? run_as_pause() : 0;
+	if (r == 0 && paused < 0)
+		r = as_user_failed(options, paused, error);
+	if (r < 0 || resume_is_descriptor(options->mountpoint))
+		return r;
+	return mountpoint_check_fuse(&needs, error);
 }

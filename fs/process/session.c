@@ -20,6 +20,7 @@
 #include "idshift/init_flags.h"
 #include "idshift/intents.h"
 #include "idshift/loop.h"
+#include "idshift/mountpoint.h"
 #include "idshift/records_db.h"
 #include "idshift/resume.h"
 #include "idshift/sandbox.h"
@@ -119,6 +120,7 @@ struct run {
 	struct filesystem *fs;
 	struct fuse_session *session;
 	int source_fd; /* a descriptor of its own of the source */
+	int target_fd; /* run-as=: the mount point, until it is mounted */
 	struct resume resume;
 };
 
@@ -296,6 +298,7 @@ static int run_mounted(struct run *run, struct error *error)
 		return error_set(error, EXIT_STATUS_OTHER,
 				 "the process that unmounts: %s", strerror(-r));
 	}
+	close_fd(take_fd(&run->target_fd));
 	if (run->options->run_as != NULL) {
 		r = run_as_for_good(&run->fs->policy->acting);
 		if (r < 0) {
@@ -337,7 +340,7 @@ static int run_session(struct run *run, struct error *error)
 	if (fuse_set_signal_handlers(run->session) < 0)
 		return error_set(error, EXIT_STATUS_OTHER,
 				 "signal handlers: %s", strerror(errno));
-	r = mount_fuse(run->session, run->options, error);
+	r = mount_fuse(run->session, run->options, run->target_fd, error);
 	if (r == 0 && resume_is_descriptor(run->options->mountpoint))
 		r = run_resumed(run, error);
 	else if (r == 0)
@@ -353,6 +356,7 @@ int session_run(const struct options *options, const struct view_policy *policy,
 		.options = options,
 		.events = events,
 		.source_fd = -1,
+		.target_fd = -1,
 		.resume = RESUME_NONE,
 	};
 	int r = 0;
@@ -368,7 +372,12 @@ int session_run(const struct options *options, const struct view_policy *policy,
 		if (r < 0)
 			return run_as_failed(options, r, error);
 	}
-	if (options->resume != NULL)
+	if (options->run_as != NULL && geteuid() != getuid() &&
+	    !resume_is_descriptor(options->mountpoint))
+		r = mountpoint_open_as_user(options->mountpoint,
+					    options->run_as, NULL,
+					    &run.target_fd, error);
+	if (r == 0 && options->resume != NULL)
 		r = resume_open(options->resume, &run.resume, error);
 	if (r == 0)
 		r = open_filesystem(&run, policy, error);
@@ -389,6 +398,7 @@ int session_run(const struct options *options, const struct view_policy *policy,
 	}
 	(void)filesystem_free(run.fs);
 	close_fd(run.source_fd);
+	close_fd(run.target_fd);
 	close_fd(run.resume.fd);
 	return r;
 }

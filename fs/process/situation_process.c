@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/fsuid.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -19,7 +20,8 @@
 static ssize_t read_small_file(int dir, const char *path, char *buf,
 			       size_t size)
 {
-	_cleanup_fd_ int fd = openat(dir, path, O_RDONLY | O_CLOEXEC);
+	_cleanup_fd_ int fd =
+		openat(dir, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	size_t len = 0;
 
 	if (fd < 0)
@@ -203,7 +205,11 @@ int situation_read_podman(struct situation *situation, bool environment,
 			       i == 0 ? runtime : dir);
 		if (len < 0 || (size_t)len >= sizeof(path))
 			continue;
+		/* These directories are the user's, and what links in them
+		 * name is read with no more than the user's rights. */
+		(void)setfsuid(situation->uid);
 		pid = read_pid(path);
+		(void)setfsuid(geteuid());
 		if (pid > 0)
 			return situation_read_process(situation, pid, "podman",
 						      error);

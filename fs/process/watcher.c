@@ -8,17 +8,14 @@
 #include <fuse_lowlevel.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdio.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <linux/openat2.h>
-
 #include "idshift/cleanup.h"
+#include "idshift/mountpoint.h"
 
 /* Not that of the daemons: killall(1) and the like are for those. */
 #define NAME "idshift-watch"
@@ -71,18 +68,16 @@ static void open_null(void)
  */
 static void unmount_for_user(int fuse_fd, const char *mountpoint)
 {
-	struct open_how how = { .flags = O_PATH | O_DIRECTORY | O_CLOEXEC,
-				.resolve = RESOLVE_NO_SYMLINKS };
 	struct pollfd gone = { .fd = fuse_fd };
-	char path[32];
+	char path[MOUNTPOINT_FD_PATH_MAX];
 	_cleanup_fd_ int fd = -1;
 
 	if (poll(&gone, 1, 0) == 1 && (gone.revents & POLLERR) != 0)
 		return;
-	fd = (int)syscall(SYS_openat2, AT_FDCWD, mountpoint, &how, sizeof(how));
+	fd = mountpoint_open(mountpoint);
 	if (fd < 0)
 		return;
-	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	mountpoint_fd_path(fd, path);
 	(void)umount2(path, MNT_DETACH);
 }
 

@@ -36,6 +36,33 @@ int mountpoint_check_source(const char *source, char **ret_real,
 int mountpoint_check_target(const char *mountpoint, bool by_fusermount,
 			    char **ret_real, struct error *error);
 
+/* Is a mount of ours at the path?  Nobody is asked: it may be dead. */
+bool mountpoint_is_ours(const char *path);
+
+/*
+ * run-as=: root mounts for a user, whose directories may be on the way.  No
+ * symbolic link is followed; an O_PATH descriptor, or -errno.
+ */
+int mountpoint_open(const char *mountpoint);
+
+/*
+ * The same, as that user by effective ids; and only where the user could have
+ * mounted by fusermount3(1), or where /etc/fstab (NULL, or another file) names
+ * the very path with run-as= for the user: for mount(8) has followed links of
+ * its own accord.  EXIT_STATUS_MOUNTPOINT.
+ *
+ * -ENOTCONN  a mount whose daemon is gone is there
+ */
+int mountpoint_open_as_user(const char *mountpoint, const char *user,
+			    const char *fstab, int *ret, struct error *error);
+
+/* Its name for calls that take a path. */
+#define MOUNTPOINT_FD_PATH_MAX 32
+void mountpoint_fd_path(int fd, char path[MOUNTPOINT_FD_PATH_MAX]);
+
+/* As root: a dead mount of ours, and nothing else.  -errno. */
+int mountpoint_unmount_dead(const char *mountpoint);
+
 /*
  * With allow_other on the host: nobody may reach the mount who can't reach
  * the source.  Each directory above the source that not all may search must

@@ -6,13 +6,14 @@
 #include "idshift/error.h"
 #include "idshift/options.h"
 #include "idshift/situation.h"
+#include "idshift/view.h"
 
 /*
  * Check the source, the mount point and FUSE (mountpoint.h); the two paths in
  * `options` become real and absolute.  A mount left behind by a dead daemon
- * is unmounted.  -EINVAL with a reason.
+ * is unmounted.  With run-as= root asks as `user`.  -EINVAL with a reason.
  */
 int prepare_mount(struct options *options, const struct situation *situation,
-		  struct error *error);
+		  const struct acting_user *user, struct error *error);
 
 #endif

@@ -102,6 +102,92 @@ ok "blanks in paths" mount -a --fstab "$fstab"
 is "are taken" "$(grep -c ' - fuse.idshift-mount ' /proc/self/mountinfo)" 1
 ok "umount" umount "$T/home/maria/m t"
 
+# Root mounts where maria could have, or where it says itself: links in her
+# directories don't decide it, also not those that mount(8) follows.
+home=$T/home/maria
+mkdir "$T/victim"
+as maria sh -c "ln -s '$T/victim' '$home/link'; ln -s '$T' '$home/way'
+	ln -s mnt '$home/own'"
+nowhere() { # WHAT: nothing is mounted
+	is "$1: nothing is mounted" \
+		"$(grep -c ' - fuse.idshift-mount ' /proc/self/mountinfo)" 0
+}
+for path in link way/victim own; do
+	fails 5 "run-as, $path" idshift-mount -o run-as=maria "$src" \
+		"$home/$path"
+	is "$path: why" "$output" "idshift-mount: mount point '$home/$path': a \
+symbolic link is on the way, which root doesn't follow for 'maria'; name the \
+real path"
+	nowhere "$path"
+done
+for path in link way/victim; do
+	entry run-as=maria "$src" "$home/$path"
+	fails 32 "fstab, $path" mount -a --fstab "$fstab"
+	like "$path: why, by mount" "$output" \
+		"'$T/victim': 'maria' could not mount there"
+	nowhere "$path, by mount"
+done
+fails 5 "root's own directory" idshift-mount -o run-as=maria "$src" "$T/victim"
+fails 5 "sticky" idshift-mount -o run-as=maria "$src" "$T/log"
+echo "$src $T/victim fuse.idshift-mount owner=1:1,run-as=mari 0 0" >>/etc/fstab
+fails 5 "named for another" idshift-mount -o run-as=maria "$src" "$T/victim"
+echo "$src $T/victim fuse.idshift-mount owner=1:1,run-as=maria 0 0" >>/etc/fstab
+ok "named in /etc/fstab" idshift-mount -o run-as=maria "$src" "$T/victim"
+ok "umount" umount "$T/victim"
+nowhere "unmounted"
+# A relative path, and with what is no link.
+ok "relative" sh -c "cd '$home/mnt/..' && idshift-mount -o run-as=maria src \
+	./mnt/../mnt"
+is "is mounted" "$(mounted)" 1
+# Dead, it is root's to unmount; by the same rule.
+kill_both() {
+	local pids
+	pids=$(leftovers "$T" | sed -n 's/^process \([0-9]*\): idshift-.*/\1/p')
+	# shellcheck disable=SC2086
+	kill -9 $pids
+	# shellcheck disable=SC2016
+	wait_for 5 sh -c 'for p; do [ ! -e /proc/$p ] || exit 1; done' - $pids
+}
+kill_both
+fails 1 "is dead" stat "$mnt"
+as maria ln -s .. "$home/src/up"
+fails 5 "dead behind a link" idshift-mount -o run-as=maria "$src" \
+	"$home/src/up/mnt"
+is "stays" "$(mounted)" 1
+as maria rm "$home/src/up"
+ok "dead, taken over" idshift-mount -o run-as=maria "$src" "$mnt"
+is "one mount" "$(mounted)" 1
+ok "answers" inside stat "$mnt"
+ok "umount" umount "$mnt"
+rmdir "$T/victim"
+
+# What root opens for maria is opened as maria.
+touch "$T/secret"
+chmod 600 "$T/secret"
+mkdir -m 700 "$T/closed"
+as maria sh -c "ln -s '$T/closed' '$home/closed'"
+fails 4 "source" idshift-mount -o run-as=maria "$home/closed/." "$mnt"
+fails 1 "state" idshift-mount -o "run-as=maria,state=$home/closed" "$src" "$mnt"
+fails 1 "state below" idshift-mount -o "run-as=maria,state=$home/closed/a" \
+	"$src" "$mnt"
+as maria ln -s "$T/secret" "$home/resume"
+fails 1 "resume" idshift-mount -f -o "run-as=maria,resume=$home/resume" \
+	"$src" "$mnt"
+fails 1 "trace" idshift-mount -f -o "run-as=maria,userns=host,caller=1:1" \
+	-o "trace=$home/resume" "$src" "$mnt"
+is "nothing is written" "$(find "$T/closed" "$T/secret" -printf '%P %s %U\n' |
+	sed '1d')" " 0 0"
+# The number of podman's process too: root could read it.
+mkdir -p "/run/user/1600/libpod/tmp"
+chown -R maria: /run/user/1600
+as maria ln -s "$T/secret" /run/user/1600/libpod/tmp/pause.pid
+echo $$ >"$T/secret"
+fails 3 "pause.pid" idshift-mount -o run-as=maria,userns=podman "$src" "$mnt"
+like "isn't read" "$output" "no podman of yours is running"
+nowhere "all that"
+rm -r "$T/secret" "$T/closed" "$home"/{link,way,own,closed,resume} \
+	/run/user/1600/libpod
+
 # An entry that users mount themselves: as themselves.
 if [[ -u $(command -v mount) ]]; then
 	echo "$src $mnt fuse.idshift-mount noauto,user,owner=3:4 0 0" >>/etc/fstab
