@@ -18,6 +18,9 @@ struct making {
 	struct statx dir_stx;
 	struct acl *default_acl; /* recorded one, owned */
 	struct creation creation;
+	/* Of what was made. */
+	struct statx stx;
+	struct view view;
 };
 
 static void making_done(struct making *making)
@@ -85,11 +88,10 @@ static int making_begin(struct making *making, fuse_req_t req,
 		return -EINVAL;
 	r = caller_of(fs, req, &making->caller);
 	if (r == 0)
-		r = node_acquire(fs->nodes, parent, &making->dir);
+		r = node_acquire_stat(fs->nodes, parent, &making->dir,
+				      &making->dir_stx);
 	if (r == 0)
 		r = judge_create(fs, &making->dir, name, making_op(mode));
-	if (r == 0)
-		r = backing_stat(making->dir.fd, &making->dir_stx);
 	if (r == 0)
 		r = records_view_dir(&fs->records, making->dir.fd,
 				     &making->dir_stx, &dir, &may_inherit);
@@ -138,23 +140,15 @@ static void unmake(const struct making *making, const struct statx *made)
 			       S_ISDIR(c->want.mode) ? AT_REMOVEDIR : 0);
 }
 
+/* path_fd is what a call of create.h returned, with the rest in `making`. */
 static int making_enter(struct making *making, int path_fd,
 			struct fuse_entry_param *entry)
 {
-	struct filesystem *fs = making->fs;
-	_cleanup_fd_ int fd = path_fd;
-	struct view view = { 0 };
-	struct statx stx;
-	int r = backing_stat(fd, &stx);
+	int r = enter_known(making->fs, &making->dir, making->creation.name,
+			    path_fd, &making->stx, &making->view, entry);
 
 	if (r < 0)
-		return r;
-	r = records_view(&fs->records, fd, &stx, &view);
-	if (r == 0)
-		r = enter_known(fs, &making->dir, making->creation.name,
-				take_fd(&fd), &stx, &view, entry);
-	if (r < 0)
-		unmake(making, &stx);
+		unmake(making, &making->stx);
 	return r;
 }
 
@@ -177,9 +171,8 @@ static int hold_open(const struct making *making, uint64_t ino)
 }
 
 /* A handle and an entry for the file that was made; as hold_open(). */
-static int give_out(struct making *making, int file_fd, const struct statx *stx,
-		    const struct view *view, struct fuse_entry_param *entry,
-		    uint64_t *handle)
+static int give_out(struct making *making, int file_fd,
+		    struct fuse_entry_param *entry, uint64_t *handle)
 {
 	struct filesystem *fs = making->fs;
 	_cleanup_fd_ int fd = keep_open(fs, file_fd);
@@ -190,7 +183,8 @@ static int give_out(struct making *making, int file_fd, const struct statx *stx,
 	/* Without one the node opens one when it is needed. */
 	path_fd = backing_reopen(fd, O_PATH);
 	r = enter_known(fs, &making->dir, making->creation.name,
-			path_fd < 0 ? -1 : path_fd, stx, view, entry);
+			path_fd < 0 ? -1 : path_fd, &making->stx, &making->view,
+			entry);
 	if (r < 0)
 		return r;
 	r = handle_add_file(fs->handles, fd, handle);
@@ -205,17 +199,19 @@ static int give_out(struct making *making, int file_fd, const struct statx *stx,
 	return r;
 }
 
+static int make_file(struct making *making)
+{
+	return create_file(&making->creation, &making->stx, &making->view);
+}
+
 /* As hold_open(). */
 static int do_create(struct making *making, int flags,
 		     struct fuse_entry_param *entry, uint64_t *handle)
 {
-	struct statx stx;
-	struct view view;
-	int fd, r;
+	int fd = make_file(making), r;
 
-	fd = create_file(&making->creation, &stx, &view);
 	if (making_widen(making, fd))
-		fd = create_file(&making->creation, &stx, &view);
+		fd = make_file(making);
 	/*
 	 * Somebody else made it since the kernel looked.  It has to look
 	 * again, and judge that file: -ESTALE makes it do so.
@@ -224,9 +220,9 @@ static int do_create(struct making *making, int flags,
 		return -ESTALE;
 	if (fd < 0)
 		return making_refused(making, fd);
-	r = give_out(making, fd, &stx, &view, entry, handle);
+	r = give_out(making, fd, entry, handle);
 	if (r < 0) {
-		unmake(making, &stx);
+		unmake(making, &making->stx);
 		return r;
 	}
 	if ((flags & O_ACCMODE) != O_RDONLY)
@@ -254,10 +250,12 @@ void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
 
 static int do_mkdir(struct making *making)
 {
-	int fd = create_directory(&making->creation);
+	int fd = create_directory(&making->creation, &making->stx,
+				  &making->view);
 
 	if (making_widen(making, fd))
-		fd = create_directory(&making->creation);
+		fd = create_directory(&making->creation, &making->stx,
+				      &making->view);
 	return making_refused(making, fd);
 }
 
@@ -277,13 +275,12 @@ void op_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode)
 
 static int mknod_once(struct making *making, dev_t rdev)
 {
-	struct statx stx;
-	struct view view;
 	int fd;
 
 	if (!S_ISREG(making->creation.want.mode))
-		return create_node(&making->creation, rdev);
-	fd = create_file(&making->creation, &stx, &view);
+		return create_node(&making->creation, rdev, &making->stx,
+				   &making->view);
+	fd = make_file(making);
 	if (fd >= 0) {
 		int path_fd = backing_reopen(fd, O_PATH);
 
@@ -318,10 +315,12 @@ void op_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
 
 static int do_symlink(struct making *making, const char *target)
 {
-	int fd = create_symlink(&making->creation, target);
+	int fd = create_symlink(&making->creation, target, &making->stx,
+				&making->view);
 
 	if (making_widen(making, fd))
-		fd = create_symlink(&making->creation, target);
+		fd = create_symlink(&making->creation, target, &making->stx,
+				    &making->view);
 	return making_refused(making, fd);
 }
 

@@ -23,13 +23,11 @@ static int do_opendir(struct filesystem *fs, fuse_req_t req, fuse_ino_t ino,
 
 	r = caller_of(fs, req, &caller);
 	if (r == 0)
-		r = node_acquire(fs->nodes, ino, &node);
+		r = node_acquire_stat(fs->nodes, ino, &node, &stx);
 	if (r == 0)
 		r = judge_access(fs, &node, ACCESS_READ, "list");
 	if (r == 0 && (fi->flags & O_NOATIME) != 0)
 		r = judge_owner(fs, &node, "list with O_NOATIME");
-	if (r == 0)
-		r = backing_stat(node.fd, &stx);
 	if (r < 0)
 		return r;
 	fd = open_node(fs, &caller, &node, O_RDONLY | O_DIRECTORY);

@@ -77,9 +77,7 @@ static int do_open(struct filesystem *fs, fuse_req_t req, fuse_ino_t ino,
 
 	r = caller_of(fs, req, &caller);
 	if (r == 0)
-		r = node_acquire(fs->nodes, ino, &node);
-	if (r == 0)
-		r = backing_stat(node.fd, &stx);
+		r = node_acquire_stat(fs->nodes, ino, &node, &stx);
 	if (r < 0)
 		return r;
 	/* By a path that leads elsewhere now: the kernel looks again. */

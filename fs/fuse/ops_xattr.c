@@ -86,9 +86,9 @@ static int target_begin(struct target *target, fuse_req_t req, fuse_ino_t ino,
 	*target = (struct target){ .fs = fs, .node = NODE_REF_NONE };
 	r = caller_of(fs, req, &target->caller);
 	if (r == 0)
-		r = node_acquire(fs->nodes, ino, &target->node);
-	if (r == 0 && !as_it_is)
-		r = backing_stat(target->node.fd, &target->stx);
+		r = as_it_is ? node_acquire(fs->nodes, ino, &target->node) :
+			       node_acquire_stat(fs->nodes, ino, &target->node,
+						 &target->stx);
 	return r;
 }
 

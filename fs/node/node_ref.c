@@ -94,10 +94,11 @@ static void forget_name(struct node_table *table, const struct step *step)
 }
 
 /* Open the step's node; its parent has a descriptor and is pinned. */
-static int step_down(struct node_table *table, const struct step *step)
+static int step_down(struct node_table *table, const struct step *step,
+		     struct statx *ret_stx)
 {
 	struct node_identity expected, found;
-	struct statx stx;
+	struct statx stx = { 0 };
 	_cleanup_fd_ int fd = -1;
 	int parent_fd, r;
 
@@ -126,6 +127,7 @@ static int step_down(struct node_table *table, const struct step *step)
 		table->fds++;
 	}
 	(void)pthread_mutex_unlock(&table->lock);
+	*ret_stx = stx;
 	return 0;
 }
 
@@ -139,9 +141,14 @@ static void step_done(struct node_table *table, struct step *step)
 	node_table_settle(table);
 }
 
-/* Give a pinned node its descriptor back. */
-static int reopen(struct node_table *table, uint32_t index)
+/*
+ * Give a pinned node its descriptor back, and say what its statx was, unless
+ * somebody else did so meanwhile.
+ */
+static int reopen(struct node_table *table, uint32_t index,
+		  struct statx *ret_stx)
 {
+	struct statx stx;
 	int r;
 
 	do {
@@ -149,7 +156,9 @@ static int reopen(struct node_table *table, uint32_t index)
 
 		r = way_up(table, index, &way);
 		for (size_t i = way.count; r == 0 && i-- > 0;) {
-			r = step_down(table, &way.steps[i]);
+			r = step_down(table, &way.steps[i], &stx);
+			if (r == 0 && i == 0)
+				*ret_stx = stx;
 			if (r == 0)
 				step_done(table, &way.steps[i]);
 		}
@@ -171,7 +180,7 @@ static struct node_ref ref_of(struct node_table *table, uint32_t index)
 }
 
 static int acquire_index(struct node_table *table, uint32_t index,
-			 struct node_ref *ret)
+			 struct node_ref *ret, struct statx *ret_stx)
 {
 	int r = 0, fd;
 
@@ -179,7 +188,7 @@ static int acquire_index(struct node_table *table, uint32_t index,
 	fd = node_at(table, index)->fd;
 	(void)pthread_mutex_unlock(&table->lock);
 	if (fd < 0)
-		r = reopen(table, index);
+		r = reopen(table, index, ret_stx);
 	(void)pthread_mutex_lock(&table->lock);
 	if (r == 0) {
 		*ret = ref_of(table, index);
@@ -192,7 +201,8 @@ static int acquire_index(struct node_table *table, uint32_t index,
 	return r;
 }
 
-int node_acquire(struct node_table *table, uint64_t id, struct node_ref *ret)
+static int acquire_id(struct node_table *table, uint64_t id,
+		      struct node_ref *ret, struct statx *ret_stx)
 {
 	uint32_t index;
 	bool ready = false;
@@ -208,7 +218,33 @@ int node_acquire(struct node_table *table, uint64_t id, struct node_ref *ret)
 	(void)pthread_mutex_unlock(&table->lock);
 	if (index == NO_NODE)
 		return -ESTALE;
-	return ready ? 0 : acquire_index(table, index, ret);
+	return ready ? 0 : acquire_index(table, index, ret, ret_stx);
+}
+
+int node_acquire(struct node_table *table, uint64_t id, struct node_ref *ret)
+{
+	struct statx stx;
+
+	return acquire_id(table, id, ret, &stx);
+}
+
+int node_acquire_stat(struct node_table *table, uint64_t id,
+		      struct node_ref *ret, struct statx *ret_stx)
+{
+	struct node_ref ref = NODE_REF_NONE;
+	struct statx stx = { 0 };
+	int r = acquire_id(table, id, &ref, &stx);
+
+	/* A descriptor that was there already: the mask says nothing. */
+	if (r == 0 && stx.stx_mask == 0)
+		r = backing_stat(ref.fd, &stx);
+	if (r < 0) {
+		node_release(&ref);
+		return r;
+	}
+	*ret = ref;
+	*ret_stx = stx;
+	return 0;
 }
 
 int node_locate(struct node_table *table, uint64_t id, struct node_ref *ret,
@@ -216,6 +252,7 @@ int node_locate(struct node_table *table, uint64_t id, struct node_ref *ret,
 {
 	const struct node_name *name = NULL;
 	uint32_t index, dir = NO_NODE;
+	struct statx stx;
 	int r;
 
 	(void)pthread_mutex_lock(&table->lock);
@@ -231,7 +268,7 @@ int node_locate(struct node_table *table, uint64_t id, struct node_ref *ret,
 	(void)pthread_mutex_unlock(&table->lock);
 	if (dir == NO_NODE)
 		return -ENOENT;
-	r = acquire_index(table, dir, ret_dir);
+	r = acquire_index(table, dir, ret_dir, &stx);
 	(void)pthread_mutex_lock(&table->lock);
 	if (r == 0)
 		*ret = ref_of(table, index);
@@ -339,6 +376,7 @@ int node_pin_name(struct node_table *table, const struct node_ref *parent,
 {
 	struct node_name *known;
 	uint32_t index = NO_NODE;
+	struct statx stx;
 
 	*ret = NODE_REF_NONE;
 	(void)pthread_mutex_lock(&table->lock);
@@ -348,7 +386,8 @@ int node_pin_name(struct node_table *table, const struct node_ref *parent,
 		node_pin(table, index);
 	}
 	(void)pthread_mutex_unlock(&table->lock);
-	return index == NO_NODE ? -ENOENT : acquire_index(table, index, ret);
+	return index == NO_NODE ? -ENOENT :
+				  acquire_index(table, index, ret, &stx);
 }
 
 void node_name_removed(struct node_table *table, const struct node_ref *parent,

@@ -19,7 +19,7 @@ struct making {
 	struct acl *acl; /* inherited access ACL, owned */
 	struct view_plan plan;
 	bool plain;	  /* open(O_CREAT) or mkdir alone makes it as wanted */
-	struct statx stx; /* what finish() left on disk */
+	struct statx stx; /* as it was made, then what finish() left */
 };
 
 static void making_done(struct making *m)
@@ -127,16 +127,17 @@ int creation_complete(const struct records *records, int fd,
 	return r;
 }
 
-/* After a plain creation: bring what is not as planned to the wanted view. */
+/*
+ * After a plain creation: bring what is not as planned, by its statx, to the
+ * wanted view.
+ */
 static int finish(struct making *m, int fd)
 {
 	const struct creation *c = m->creation;
 	const struct statx *stx = &m->stx;
 	struct records records = *c->records;
-	int r = backing_stat(fd, &m->stx);
+	int r;
 
-	if (r < 0)
-		return r;
 	if (!c->disk_default_acl && m->plain &&
 	    stx->stx_uid == m->plan.uid.value &&
 	    stx->stx_gid == m->plan.gid.value &&
@@ -205,7 +206,9 @@ static int create_in_place(struct making *m, mode_t mode)
 	r = fd < 0 ? -errno : 0;
 	act_as_self(m);
 	if (r == 0) {
-		r = finish(m, fd);
+		r = backing_stat(fd, &m->stx);
+		if (r == 0)
+			r = finish(m, fd);
 		if (r < 0)
 			(void)unlinkat(c->dir_fd, c->name, 0);
 	}
@@ -221,12 +224,22 @@ static int create_unnamed(struct making *m)
 
 	if (fd < 0)
 		return fd;
-	r = finish(m, fd);
+	r = backing_stat(fd, &m->stx);
+	if (r == 0)
+		r = finish(m, fd);
 	if (r == 0)
 		r = backing_link(fd, c->dir_fd, c->name);
 	if (r == 0)
 		r = backing_stat(fd, &m->stx);
 	return r < 0 ? r : take_fd(&fd);
+}
+
+static void made_as(const struct making *m, struct statx *ret_stx,
+		    struct view *ret_view)
+{
+	*ret_stx = m->stx;
+	*ret_view = m->want;
+	ret_view->acl = NULL;
 }
 
 int create_file(const struct creation *c, struct statx *ret_stx,
@@ -242,9 +255,7 @@ int create_file(const struct creation *c, struct statx *ret_stx,
 		fd = create_in_place(&m, first_mode(&m));
 	if (fd < 0)
 		return fd;
-	*ret_stx = m.stx;
-	*ret_view = m.want;
-	ret_view->acl = NULL;
+	made_as(&m, ret_stx, ret_view);
 	return fd;
 }
 
@@ -267,19 +278,18 @@ static bool is_new(const struct creation *c, const struct statx *stx)
 		birth->tv_nsec >= before->tv_nsec);
 }
 
-/* The new object, if it is still what was made. */
-static int open_made(const struct creation *c)
+/* The new object, if it is still what was made, and its statx. */
+static int open_made(const struct creation *c, struct statx *ret_stx)
 {
-	struct statx stx;
 	_cleanup_fd_ int fd = backing_open_child(c->dir_fd, c->name);
 	int r;
 
 	if (fd < 0)
 		return fd;
-	r = backing_stat(fd, &stx);
+	r = backing_stat(fd, ret_stx);
 	if (r < 0)
 		return r;
-	return is_new(c, &stx) ? take_fd(&fd) : -ESTALE;
+	return is_new(c, ret_stx) ? take_fd(&fd) : -ESTALE;
 }
 
 /* The new object's path fd, its record and mode made; or no object. */
@@ -287,7 +297,7 @@ static int adopt(struct making *m)
 {
 	const struct creation *c = m->creation;
 	int remove_flags = S_ISDIR(c->want.mode) ? AT_REMOVEDIR : 0;
-	_cleanup_fd_ int fd = open_made(c);
+	_cleanup_fd_ int fd = open_made(c, &m->stx);
 	int r = fd < 0 ? fd : finish(m, fd);
 
 	/* Without its record it would be somebody else's. */
@@ -299,7 +309,8 @@ static int adopt(struct making *m)
 /* The system call that makes it, as the thread is; 0 or -errno. */
 typedef int make_fn(const struct making *m, const void *detail);
 
-static int make_and_adopt(struct making *m, make_fn *make, const void *detail)
+static int make_and_adopt(struct making *m, make_fn *make, const void *detail,
+			  struct statx *ret_stx, struct view *ret_view)
 {
 	int r, handle = intend(m);
 
@@ -309,6 +320,8 @@ static int make_and_adopt(struct making *m, make_fn *make, const void *detail)
 	if (r == 0)
 		r = adopt(m);
 	intent_end(m->creation->records, handle);
+	if (r >= 0)
+		made_as(m, ret_stx, ret_view);
 	return r;
 }
 
@@ -320,12 +333,15 @@ static int make_directory(const struct making *m, const void *detail)
 	return mkdirat(c->dir_fd, c->name, first_mode(m)) < 0 ? -errno : 0;
 }
 
-int create_directory(const struct creation *c)
+int create_directory(const struct creation *c, struct statx *ret_stx,
+		     struct view *ret_view)
 {
 	_cleanup_making_ struct making m;
 	int r = making_begin(&m, c);
 
-	return r < 0 ? r : make_and_adopt(&m, make_directory, NULL);
+	return r < 0 ? r :
+		       make_and_adopt(&m, make_directory, NULL, ret_stx,
+				      ret_view);
 }
 
 static int make_symlink(const struct making *m, const void *detail)
@@ -336,12 +352,15 @@ static int make_symlink(const struct making *m, const void *detail)
 	return symlinkat(target, c->dir_fd, c->name) < 0 ? -errno : 0;
 }
 
-int create_symlink(const struct creation *c, const char *target)
+int create_symlink(const struct creation *c, const char *target,
+		   struct statx *ret_stx, struct view *ret_view)
 {
 	_cleanup_making_ struct making m;
 	int r = making_begin(&m, c);
 
-	return r < 0 ? r : make_and_adopt(&m, make_symlink, target);
+	return r < 0 ? r :
+		       make_and_adopt(&m, make_symlink, target, ret_stx,
+				      ret_view);
 }
 
 static int make_node(const struct making *m, const void *detail)
@@ -353,7 +372,8 @@ static int make_node(const struct making *m, const void *detail)
 	return mknodat(c->dir_fd, c->name, mode, *rdev) < 0 ? -errno : 0;
 }
 
-int create_node(const struct creation *c, dev_t rdev)
+int create_node(const struct creation *c, dev_t rdev, struct statx *ret_stx,
+		struct view *ret_view)
 {
 	_cleanup_making_ struct making m = { .acl = NULL };
 	mode_t type = c->want.mode & S_IFMT;
@@ -364,5 +384,6 @@ int create_node(const struct creation *c, dev_t rdev)
 	    (S_ISBLK(type) || (S_ISCHR(type) && rdev != 0)))
 		return -EPERM;
 	r = making_begin(&m, c);
-	return r < 0 ? r : make_and_adopt(&m, make_node, &rdev);
+	return r < 0 ? r :
+		       make_and_adopt(&m, make_node, &rdev, ret_stx, ret_view);
 }

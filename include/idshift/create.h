@@ -38,12 +38,15 @@ int create_file(const struct creation *creation, struct statx *ret_stx,
 		struct view *ret_view);
 
 /*
- * All other kinds: the path fd of the new object.  After a failure there is
- * no new object.
+ * All other kinds: the path fd of the new object, the rest likewise.  After a
+ * failure there is no new object.
  */
-int create_directory(const struct creation *creation);
-int create_symlink(const struct creation *creation, const char *target);
+int create_directory(const struct creation *creation, struct statx *ret_stx,
+		     struct view *ret_view);
+int create_symlink(const struct creation *creation, const char *target,
+		   struct statx *ret_stx, struct view *ret_view);
 /* Fifos, sockets, and the whiteout (character device 0:0). */
-int create_node(const struct creation *creation, dev_t rdev);
+int create_node(const struct creation *creation, dev_t rdev,
+		struct statx *ret_stx, struct view *ret_view);
 
 #endif

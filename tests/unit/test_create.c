@@ -7,6 +7,28 @@
 
 #include "store_fixture.h"
 
+/* What is said of a new object is what asking would tell. */
+static void expect_as_told(const struct store *s, int fd,
+			   const struct statx *stx, const struct view *view)
+{
+	struct statx now;
+	struct view seen = { 0 };
+
+	assert_int_equal(backing_stat(fd, &now), 0);
+	assert_int_equal(now.stx_ino, stx->stx_ino);
+	assert_int_equal(now.stx_mode, stx->stx_mode);
+	assert_int_equal(now.stx_uid, stx->stx_uid);
+	assert_int_equal(now.stx_gid, stx->stx_gid);
+	assert_int_equal(now.stx_nlink, stx->stx_nlink);
+	assert_int_equal(now.stx_ctime.tv_sec, stx->stx_ctime.tv_sec);
+	assert_int_equal(now.stx_ctime.tv_nsec, stx->stx_ctime.tv_nsec);
+	assert_int_equal(records_view(&s->records, fd, &now, &seen), 0);
+	assert_int_equal(seen.uid.value, view->uid.value);
+	assert_int_equal(seen.gid.value, view->gid.value);
+	assert_int_equal(seen.mode, view->mode);
+	assert_null(view->acl);
+}
+
 /* mode with type; the descriptor, or an error. */
 static int create(const struct store *s, int dir_fd, const char *name,
 		  uint32_t uid, uint32_t gid, mode_t mode)
@@ -23,21 +45,27 @@ static int create(const struct store *s, int dir_fd, const char *name,
 			.mode = mode,
 		},
 	};
-
-	struct statx stx;
-	struct view view;
+	struct statx stx = { 0 };
+	struct view view = { 0 };
+	int fd;
 
 	assert_int_equal(backing_stat(dir_fd, &dir), 0);
 	switch (mode & S_IFMT) {
 	case S_IFREG:
-		return create_file(&c, &stx, &view);
+		fd = create_file(&c, &stx, &view);
+		break;
 	case S_IFDIR:
-		return create_directory(&c);
+		fd = create_directory(&c, &stx, &view);
+		break;
 	case S_IFLNK:
-		return create_symlink(&c, "target");
+		fd = create_symlink(&c, "target", &stx, &view);
+		break;
 	default:
-		return create_node(&c, 0);
+		fd = create_node(&c, 0, &stx, &view);
 	}
+	if (fd >= 0)
+		expect_as_told(s, fd, &stx, &view);
+	return fd;
 }
 
 static void make(const struct store *s, const char *name, uint32_t uid,
@@ -224,7 +252,8 @@ static void test_failure(void **state)
 static void test_devices(void **state)
 {
 	struct store *s = store_of(state);
-	struct statx dir;
+	struct statx dir, stx;
+	struct view view;
 	struct creation c = {
 		.records = &s->records,
 		.dir_fd = s->src,
@@ -238,10 +267,10 @@ static void test_devices(void **state)
 	};
 
 	assert_int_equal(backing_stat(s->src, &dir), 0);
-	assert_int_equal(create_node(&c, makedev(1, 3)), -EPERM);
+	assert_int_equal(create_node(&c, makedev(1, 3), &stx, &view), -EPERM);
 	c.want.mode = S_IFBLK | 0666;
-	assert_int_equal(create_node(&c, makedev(0, 0)), -EPERM);
-	assert_int_equal(create_node(&c, makedev(7, 0)), -EPERM);
+	assert_int_equal(create_node(&c, makedev(0, 0), &stx, &view), -EPERM);
+	assert_int_equal(create_node(&c, makedev(7, 0), &stx, &view), -EPERM);
 	assert_int_equal(count_entries(s), 0);
 	/* A whiteout. */
 	make(s, "gone", 0, 0, S_IFCHR | 0600);

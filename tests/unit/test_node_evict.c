@@ -316,11 +316,59 @@ static void test_bound_into_itself(void **state)
 #define FEW(f) \
 	cmocka_unit_test_setup_teardown(f, few_descriptors, many_descriptors)
 
+/* Its state is that of now, whoever opened it and when. */
+static void expect_acquired(uint64_t id, const char *path, uint64_t size)
+{
+	struct node_ref ref = NODE_REF_NONE;
+	struct statx stx = { 0 };
+
+	assert_int_equal(node_acquire_stat(world.table, id, &ref, &stx), 0);
+	assert_true(ref.fd >= 0);
+	assert_int_equal(stx.stx_ino, inode_at(&world, path));
+	assert_int_equal(stx.stx_size, size);
+	node_release(&ref);
+}
+
+static void test_acquire_stat(void **state)
+{
+	struct node_ref ref = NODE_REF_NONE;
+	struct statx stx = { 0 };
+	uint64_t dir, id;
+	int fd;
+
+	(void)state;
+	world_make(&world, 10);
+	mkdir_at(&world, "d");
+	dir = looked_up(&world, ROOT, "d");
+	touch_at(&world, "d/f");
+	id = looked_up(&world, dir, "f");
+	expect_acquired(id, "d/f", 0);
+	fd = openat(world.root, "d/f", O_WRONLY | O_CLOEXEC);
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, "ab", 2), 2);
+	expect_acquired(id, "d/f", 2);
+	node_table_drop_idle(world.table);
+	assert_int_equal(write(fd, "ab", 2), 2);
+	expect_acquired(id, "d/f", 4);
+	(void)close(fd);
+	node_table_drop_idle(world.table);
+	touch_at(&world, "other");
+	assert_int_equal(renameat(world.root, "other", world.root, "d/f"), 0);
+	assert_int_equal(node_acquire_stat(world.table, id, &ref, &stx),
+			 -ESTALE);
+	assert_null(ref.table);
+	assert_int_equal(stx.stx_mask, 0);
+	world_destroy(&world);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		FEW(test_many_nodes),	     FEW(test_deep),
-		FEW(test_unlinked_stays),    FEW(test_upside_down),
+		cmocka_unit_test(test_acquire_stat),
+		FEW(test_many_nodes),
+		FEW(test_deep),
+		FEW(test_unlinked_stays),
+		FEW(test_upside_down),
 		FEW(test_bound_into_itself),
 	};
 
