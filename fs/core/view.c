@@ -72,6 +72,22 @@ mode_t disk_mode(mode_t view_mode, mode_t file_type, enum group_backing group)
 	return mode | S_IRWXU;
 }
 
+/*
+ * What disk_mode() says, with a directory's setgid that the disk and the view
+ * have both: no chmod need take it away, and where we aren't in the group none
+ * of ours could set it again.
+ */
+static mode_t disk_mode_from(mode_t now, mode_t view_mode,
+			     const struct acl *acl, enum group_backing group)
+{
+	mode_t mode = disk_mode(view_mode_for_disk(view_mode, acl), now, group);
+
+	if (S_ISDIR(now) && (view_mode & S_ISGID) != 0 &&
+	    (now & MODE_BITS) == (mode | S_ISGID))
+		mode |= S_ISGID;
+	return mode;
+}
+
 /* What the disk alone says. */
 static void base_view(const struct view_policy *policy,
 		      const struct disk_owner *disk, struct view *ret)
@@ -171,7 +187,7 @@ void view_of_recorded(const struct view_policy *policy,
 	if (!record->has_mode || S_ISLNK(type))
 		return;
 	group = group_backing(policy, disk, &base, ret->gid);
-	if (disk_mode(view_mode_for_disk(record->mode, acl), type, group) !=
+	if (disk_mode_from(disk->mode, record->mode, acl, group) !=
 	    (disk->mode & MODE_BITS))
 		return;
 	ret->mode = type | (record->mode & MODE_BITS);
@@ -221,9 +237,8 @@ int view_plan(const struct view_policy *policy, const struct disk_owner *disk,
 	if (!S_ISLNK(type)) {
 		base_view(policy, &after, &base);
 		group = group_backing(policy, &after, &base, gid);
-		after.mode =
-			type | disk_mode(view_mode_for_disk(mode, want->acl),
-					 type, group);
+		after.mode = type |
+			     disk_mode_from(disk->mode, mode, want->acl, group);
 	}
 	base_view(policy, &after, &base);
 

@@ -113,10 +113,12 @@ int backing_truncate(int path_fd, off_t size)
 int backing_touch_ctime(int path_fd, const struct statx *stx)
 {
 	/*
-	 * chown(-1, -1) would do for all, but clears setuid bits and
-	 * capabilities of the disk's own.
+	 * chown(-1, -1) would do for all, but takes setuid bits and
+	 * capabilities of the disk's own from what is no directory, and NFS
+	 * leaves it out.  chmod takes the setgid of a group that isn't ours.
 	 */
-	if (!S_ISLNK(stx->stx_mode))
+	if (!S_ISLNK(stx->stx_mode) &&
+	    (!S_ISDIR(stx->stx_mode) || (stx->stx_mode & S_ISGID) == 0))
 		return backing_chmod(path_fd, stx->stx_mode & MODE_BITS);
 	return result(
 		fchownat(path_fd, "", (uid_t)-1, (gid_t)-1, AT_EMPTY_PATH));

@@ -134,6 +134,16 @@ static int change_disk_acl(struct change *c, const struct acl *acl)
 	return r;
 }
 
+/* Not without need: chmod takes the setgid of a group that isn't ours. */
+static void undo_mode(const struct change *c)
+{
+	struct statx now;
+
+	if (backing_stat(c->path_fd, &now) < 0 ||
+	    now.stx_mode != c->stx->stx_mode)
+		(void)backing_chmod(c->path_fd, c->stx->stx_mode & MODE_BITS);
+}
+
 static void change_undo(struct change *c)
 {
 	if (c->wrote_disk_acl)
@@ -148,7 +158,7 @@ static void change_undo(struct change *c)
 		(void)backing_chown(c->path_fd, DISK_ID(c->stx->stx_uid),
 				    DISK_ID(c->stx->stx_gid));
 	if (c->moved_ctime && !S_ISLNK(c->stx->stx_mode))
-		(void)backing_chmod(c->path_fd, c->stx->stx_mode & MODE_BITS);
+		undo_mode(c);
 }
 
 /* The record's text, as planned; 0: none. */

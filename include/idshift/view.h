@@ -105,6 +105,8 @@ enum group_backing {
  * u+rw (directories u+rwx), since the daemon works with that user's rights.
  * setuid never reaches the disk (CVE-2021-41091), setgid only on directories
  * whose group is backed (the kernel drops it for a chmod by a non-member).
+ * One that the host gave to a directory stays there nevertheless, as long as
+ * the view has it and no other bit of the disk's mode is to change.
  */
 mode_t disk_mode(mode_t view_mode, mode_t file_type, enum group_backing group);
 

@@ -225,6 +225,49 @@ static int64_t ctime_of(const struct store *s, const char *name)
 	       stx.stx_ctime.tv_nsec;
 }
 
+/* chmod(2) by one who is not in the group takes setgid away. */
+static void test_foreign_setgid(void **state)
+{
+	/* Longer than a tick of the coarse clock. */
+	static const struct timespec tick = { .tv_nsec = 11000000 };
+	struct store *s = store_of(state);
+	int64_t before;
+
+	host_dir(s, "dir", 0755);
+	become_root();
+	host_chown(s, "dir", 1000, 100004);
+	host_chmod(s, "dir", 02775);
+	become_sergio();
+	expect_view(s, "dir", 1000, 5, 02775);
+	assert_int_equal(apply(s, "dir", 33, NO, 02775), 0);
+	expect_disk(s, "dir", 1000, 100004, 02775);
+	expect_view(s, "dir", 33, 5, 02775);
+	/* One that changes nothing moves the time alone. */
+	before = ctime_of(s, "dir");
+	(void)nanosleep(&tick, NULL);
+	assert_int_equal(apply(s, "dir", NO, NO, 02775), 0);
+	assert_true(ctime_of(s, "dir") > before);
+	expect_disk(s, "dir", 1000, 100004, 02775);
+	expect_record(s, "dir", "33:5:2775:dir");
+	assert_int_equal(apply(s, "dir", 1000, NO, 02775), 0);
+	expect_record(s, "dir", NULL);
+	expect_disk(s, "dir", 1000, 100004, 02775);
+	/* What needs a chmod loses it there, and no view of it. */
+	assert_int_equal(apply(s, "dir", NO, NO, 02770), 0);
+	expect_disk(s, "dir", 1000, 100004, 0770);
+	expect_view(s, "dir", 1000, 5, 02770);
+	/* Given back by the host it stays again. */
+	become_root();
+	host_chmod(s, "dir", 02770);
+	become_sergio();
+	assert_int_equal(apply(s, "dir", 33, NO, 02770), 0);
+	expect_disk(s, "dir", 1000, 100004, 02770);
+	expect_view(s, "dir", 33, 5, 02770);
+	assert_int_equal(apply(s, "dir", NO, NO, 0770), 0);
+	expect_disk(s, "dir", 1000, 100004, 0770);
+	expect_view(s, "dir", 33, 5, 0770);
+}
+
 /* The container sees that its chown came through, even if it is a no-op. */
 static void test_ctime_moves(void **state)
 {
@@ -293,6 +336,7 @@ int main(void)
 		SERGIO_TEST(test_removed_when_not_needed),
 		SERGIO_TEST(test_chgrp_backed),
 		SERGIO_TEST(test_modes),
+		SERGIO_TEST(test_foreign_setgid),
 		SERGIO_TEST(test_unwritable),
 		SERGIO_TEST(test_host_wins),
 		SERGIO_TEST(test_foreign_records),

@@ -218,14 +218,52 @@ static void test_special_bits(void **state)
 		}
 		assert_int_equal(mode & S_ISUID, 0);
 		if (!dir || !acting_user_in_group(&scene.policy->acting,
-						  scene.plan.gid))
-			assert_int_equal(mode & S_ISGID, 0);
+						  scene.plan.gid)) {
+			/* But what a host's directory had stays untouched. */
+			if (!dir || mode != (scene.disk.mode & MODE_BITS))
+				assert_int_equal(mode & S_ISGID, 0);
+		}
 		/* Only as the view has them. */
 		assert_int_equal(mode & S_ISVTX, scene.want.mode & S_ISVTX);
 		assert_int_equal(mode & S_ISGID & ~scene.want.mode, 0);
 		assert_int_equal(mode & (dir ? 0700U : 0600U),
 				 dir ? 0700U : 0600U);
 	}
+}
+
+/*
+ * A setgid bit that the disk has is never taken from there while the view has
+ * it and no other bit is to change, nor is one ever set anew for a group that
+ * isn't ours.
+ */
+static void test_host_setgid_stays(void **state)
+{
+	int kept = 0;
+
+	(void)state;
+	for (int i = 0; i < ROUNDS; i++) {
+		struct scene scene = random_scene();
+		struct disk_owner disk = scene.after;
+		struct view seen, again;
+		struct view_plan plan;
+
+		if (!S_ISDIR(disk.mode) || (scene.want.mode & S_ISGID) == 0)
+			continue;
+		disk.mode |= S_ISGID;
+		see(&scene, &scene.after, &seen);
+		see(&scene, &disk, &again);
+		assert_view_equal(&again, &seen);
+		/* Another owner, as by a container's chown. */
+		seen.uid = CONTAINER_ID(34);
+		view_plan(scene.policy, &disk, &seen, &plan);
+		assert_int_equal(plan.mode, disk.mode & MODE_BITS);
+		kept += (scene.plan.mode & S_ISGID) == 0;
+		/* What the container takes away goes. */
+		seen.mode &= ~(mode_t)S_ISGID;
+		view_plan(scene.policy, &disk, &seen, &plan);
+		assert_int_equal(plan.mode, scene.plan.mode & ~(mode_t)S_ISGID);
+	}
+	assert_true(kept > 1000);
 }
 
 static void test_host_chmod_wins(void **state)
@@ -239,7 +277,8 @@ static void test_host_chmod_wins(void **state)
 
 		if (S_ISLNK(scene.disk.mode))
 			continue;
-		if (mode == scene.plan.mode)
+		/* setgid alone may have been there all along. */
+		if ((mode | S_ISGID) == (scene.plan.mode | S_ISGID))
 			mode ^= 0001;
 		touched.mode = (touched.mode & S_IFMT) | mode;
 		see(&scene, &scene.after, &before);
@@ -306,6 +345,7 @@ int main(void)
 		cmocka_unit_test(test_recorded_only_if_needed),
 		cmocka_unit_test(test_no_host_user_gains),
 		cmocka_unit_test(test_special_bits),
+		cmocka_unit_test(test_host_setgid_stays),
 		cmocka_unit_test(test_host_chmod_wins),
 		cmocka_unit_test(test_host_chgrp_wins),
 		cmocka_unit_test(test_strangers_files),
