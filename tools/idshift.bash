@@ -36,7 +36,7 @@ _idshift() {
 		map | stat) words="--json $map" ;;
 		chown) words="-R --recursive -h --no-dereference --from= $map" ;;
 		chmod | clear) words="-R --recursive $map" ;;
-		explain) words="--as= --cap --cap= --source= $map" ;;
+		explain) words="--as= --cap --cap= --json --source= $map" ;;
 		run) words="--public --ro --cache= --chown= --locks= --xattr= $map --" ;;
 		esac
 		mapfile -t COMPREPLY < <(compgen -W "$words --help" -- "$cur")

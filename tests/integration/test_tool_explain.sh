@@ -134,6 +134,34 @@ fails 1 "read-only" explain --as=0:0 -o ro write "$src/mine"
 like "says so" "$output" 'mount without ro'
 fails 1 "chown=deny" explain --as=0:0 -o chown=deny chown "$src/mine"
 like "says so" "$output" 'mount without chown=deny'
+# JSON says the same, and what is missing is all that is added.
+as sergio sh -c "mkdir '$src/g' && chgrp shared '$src/g' && chmod 2750 '$src/g'"
+fails 1 "no w for the group" explain --as=5:2000 create "$src/g/new"
+like "w is added" "$output" "idshift chmod g[+]w '$src/g'"
+text=$output
+fails 1 "denied, as JSON" explain --json --as=5:2000:7 create "$src/g/new"
+json() { # FILTER WANTED
+	is "$1" "$(jq -c "$1" <<<"$output")" "$2"
+}
+if command -v jq >/dev/null; then
+	json '[.allowed, .operation, .uid, .gid, .error]' \
+		'[false,"create",5,2000,"EACCES"]'
+	json '[.path, .at.path]' "[\"$src/g/new\",\"$src/g\"]"
+	json '[.at.uid, .at.gid, .at.mode]' '[0,2000,"2750"]'
+	is "rule and remedy" \
+		"$(jq -r '.why, "to mend it, " + .mend' <<<"$output")" \
+		"$(sed -n '2s/^[^:]*:[^:]*: //p; 3s/^ *//p' <<<"$text")"
+	fails 0 "allowed, as JSON" explain --json --as=0:0 create "$src/g/new"
+	json '[.allowed, .error, .mend]' '[true,null,null]'
+	as sergio touch "$src/"$'\xff'
+	fails 0 "a name that isn't UTF-8" explain --json --as=0:0 read \
+		"$src/"$'\xff'
+	json .at.path "\"$src/?\""
+	as sergio rm "$src/"$'\xff'
+else
+	like "denied" "$output" '"allowed": false'
+fi
+rmdir "$src/g"
 fails 2 "no caller" explain read "$src/mine"
 fails 2 "an unknown operation" explain --as=0:0 fly "$src/mine"
 fails 2 "an unknown capability" explain --as=0:0 --cap=fly read "$src/mine"

@@ -14,12 +14,13 @@
 #include "command.h"
 #include "message.h"
 
-enum { OPT_AS, OPT_CAP, OPT_SOURCE };
+enum { OPT_AS, OPT_CAP, OPT_SOURCE, OPT_JSON };
 
 static const struct command_option options[] = {
 	[OPT_AS] = { "as", '\0', OPTION_VALUE },
 	[OPT_CAP] = { "cap", '\0', OPTION_OPTIONAL },
 	[OPT_SOURCE] = { "source", '\0', OPTION_VALUE },
+	[OPT_JSON] = { "json", '\0', OPTION_FLAG },
 	{ NULL, '\0', OPTION_FLAG },
 };
 
@@ -224,8 +225,14 @@ static int answer(struct question *question, const struct command_line *line,
 	if (r == 0 && verdict.result == 0)
 		explain_judge(question, &way, &verdict);
 	if (r == 0) {
-		explain_print(question, line->operands[0], path, &verdict);
 		*ret_code = verdict.result == 0 ? 0 : EXIT_DENIED;
+		if (line->values[OPT_JSON] == NULL)
+			explain_print(question, line->operands[0], path,
+				      &verdict);
+		else if (explain_print_json(question, line->operands[0], path,
+					    &verdict) < 0)
+			r = error_set(error, EXIT_STATUS_OTHER,
+				      "the answer can't be written");
 	}
 	way_destroy(&way);
 	return r;
@@ -292,7 +299,7 @@ const struct command command_explain = {
 	.summary = "would this call succeed in the container, and why not",
 	.help = "usage: idshift explain --as=U:G[:GROUP...] [--cap[=NAMES]] "
 		"[--source=DIR]\n"
-		"                       [MAP OPTIONS] OP PATH\n"
+		"                       [--json] [MAP OPTIONS] OP PATH\n"
 		"\n"
 		"Judges OP on PATH, a path of the source directory on the "
 		"host, as if a process\n"
@@ -314,6 +321,7 @@ const struct command command_explain = {
 		"                           dac_read_search, fowner, fsetid; "
 		"not given: all for\n"
 		"                           uid 0, none for others\n"
+		"      --json               the answer as JSON\n"
 		"      --source=DIR         the mounted directory, below which "
 		"PATH is; else the\n"
 		"                           present "

@@ -91,5 +91,8 @@ void explain_judge_search(const struct question *question,
 
 void explain_print(const struct question *question, const char *operation,
 		   const char *path, const struct verdict *verdict);
+/* The same as a JSON object; -errno. */
+int explain_print_json(const struct question *question, const char *operation,
+		       const char *path, const struct verdict *verdict);
 
 #endif

@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "message.h"
 
+#include <stdlib.h>
+#include <string.h>
+
+#include "idshift/cleanup.h"
+
 void print_clean(FILE *out, const char *text)
 {
 	for (; *text != '\0'; text++) {
@@ -15,6 +20,19 @@ void print_quoted(FILE *out, const char *text)
 	(void)fputc('\'', out);
 	print_clean(out, text);
 	(void)fputc('\'', out);
+}
+
+json_t *text_to_json(const char *text)
+{
+	json_t *string = json_string(text);
+	_cleanup_free_ char *plain = string == NULL ? strdup(text) : NULL;
+
+	if (plain == NULL)
+		return string;
+	for (char *c = plain; *c != '\0'; c++)
+		if ((unsigned char)*c >= 0x80)
+			*c = '?';
+	return json_string(plain);
 }
 
 void complain_path(const char *command, const char *path, const char *reason)

@@ -8,12 +8,17 @@
 
 #include <stdio.h>
 
+#include <jansson.h>
+
 #include "idshift/error.h"
 
 /* 'TEXT', of any length. */
 void print_quoted(FILE *out, const char *text);
 /* TEXT alone. */
 void print_clean(FILE *out, const char *text);
+
+/* JSON is UTF-8, which names needn't be: a text that isn't has '?' for it. */
+json_t *text_to_json(const char *text);
 
 /* idshift COMMAND: 'PATH': REASON */
 void complain_path(const char *command, const char *path, const char *reason);

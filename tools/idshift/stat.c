@@ -116,33 +116,18 @@ static json_t *octal(mode_t mode)
 	return json_string(text);
 }
 
-/* A name that is no UTF-8 has no form in JSON: the text with '?' has. */
-static json_t *name_to_json(const char *text)
-{
-	json_t *name = json_string(text);
-	char plain[256];
-	size_t len = strnlen(text, sizeof(plain) - 1);
-
-	if (name != NULL)
-		return name;
-	for (size_t i = 0; i < len; i++)
-		plain[i] = (unsigned char)text[i] < 0x80 ? text[i] : '?';
-	plain[len] = '\0';
-	return json_string(plain);
-}
-
 static json_t *to_json(const char *path, const struct statx *stx,
 		       const struct explained *e)
 {
 	json_t *record =
 		e->len > 0 ? json_pack("{s:o,s:s}", "text",
-				       name_to_json(e->text), "in", e->where) :
+				       text_to_json(e->text), "in", e->where) :
 			     json_null();
 
 	return json_pack(
 		"{s:o,s:s,s:{s:I,s:I,s:o},s:o,s:{s:I,s:I,s:o},"
 		"s:{s:s,s:s,s:s}}",
-		"path", name_to_json(path), "type", type_name(stx->stx_mode),
+		"path", text_to_json(path), "type", type_name(stx->stx_mode),
 		"disk", "uid", (json_int_t)stx->stx_uid, "gid",
 		(json_int_t)stx->stx_gid, "mode", octal(stx->stx_mode),
 		"record", record, "container", "uid",
