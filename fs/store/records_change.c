@@ -134,14 +134,19 @@ static int change_disk_acl(struct change *c, const struct acl *acl)
 	return r;
 }
 
-/* Not without need: chmod takes the setgid of a group that isn't ours. */
+/*
+ * Not without need: chmod takes the setgid of a group that isn't ours.  The
+ * sandbox makes no setuid, also where one was: the rest must come back.
+ */
 static void undo_mode(const struct change *c)
 {
+	mode_t mode = c->stx->stx_mode & MODE_BITS;
 	struct statx now;
 
-	if (backing_stat(c->path_fd, &now) < 0 ||
-	    now.stx_mode != c->stx->stx_mode)
-		(void)backing_chmod(c->path_fd, c->stx->stx_mode & MODE_BITS);
+	if ((backing_stat(c->path_fd, &now) < 0 ||
+	     now.stx_mode != c->stx->stx_mode) &&
+	    backing_chmod(c->path_fd, mode) < 0 && (mode & S_ISUID) != 0)
+		(void)backing_chmod(c->path_fd, mode & ~(mode_t)S_ISUID);
 }
 
 static void change_undo(struct change *c)
@@ -176,8 +181,15 @@ static int change_run(struct change *c, const struct disk_acl_change *disk_acl)
 	const struct view_plan *plan = &c->plan;
 	char text[OVERRIDE_STAT_MAX];
 	size_t len = planned_record(c, text);
-	int r = change_owner(c, plan->uid, plan->gid, plan->mode);
+	/*
+	 * The host's setuid can't be given back: what fails more easily comes
+	 * before.  The record's mode doesn't count until that is gone.
+	 */
+	bool owner_last = (c->mode & S_ISUID) != 0;
+	int r = 0;
 
+	if (!owner_last)
+		r = change_owner(c, plan->uid, plan->gid, plan->mode);
 	if (r == 0 && disk_acl->set != NULL)
 		r = change_disk_acl(c, disk_acl->set);
 	/*
@@ -188,6 +200,8 @@ static int change_run(struct change *c, const struct disk_acl_change *disk_acl)
 		r = change_acl(c, c->acl);
 	if (r == 0)
 		r = change_record(c, text, len);
+	if (r == 0 && owner_last)
+		r = change_owner(c, plan->uid, plan->gid, plan->mode);
 	if (r == 0 && !S_ISLNK(c->stx->stx_mode))
 		r = change_mode(c, plan->mode);
 	/* The mask stays behind as the group's bits, narrowed by now. */
@@ -280,8 +294,9 @@ static void change_intend(struct change *c,
 static int change_lend(struct change *c, bool unread, const struct view *want,
 		       bool forget_acl)
 {
-	int r = change_mode(c, c->mode | S_IRUSR | S_IWUSR);
-
+	/* setuid goes anyway, and the sandbox lets no chmod leave it. */
+	mode_t lent = (c->mode & ~(mode_t)S_ISUID) | S_IRUSR | S_IWUSR;
+	int r = change_mode(c, lent);
 	if (r < 0 || !unread)
 		return r;
 	recorded_done(&c->old);
