@@ -139,6 +139,45 @@ ok "map options" tool chown --userns=host -o unmapped=3,ro 70000 d/f
 is "another map's ids" "$(getfattr --absolute-names --only-values \
 	-n user.containers.override_stat "$without/d/f")" 70000:1000:0644:file
 
+# Interrupted before each call that changes something, it ends after the one
+# object that it is at; never in the middle of one.
+control=$T/control
+interrupted() { # CALL COMMAND...
+	printf '%b' "\\x$(printf %02x "$1")\\0\\0\\0\\xfe\\xff\\xff\\xff\\1\\0\\0\\0" \
+		>"$control"
+	truncate -s 4096 "$control"
+	chmod 666 "$control"
+	shift
+	as sergio env LD_PRELOAD="$T/sys/bin/fault.so" \
+		FAULT_CONTROL="$control" sh -c 'cd "$0" && exec "$@"' "$without" "$@"
+}
+if [[ $(LD_PRELOAD=$T/sys/bin/fault.so idshift --version 2>&1) == idshift* ]]; then
+	as sergio sh -c "cd '$without' && mkdir i && touch i/f i/g"
+	: >"$T/states"
+	: >"$T/codes"
+	for ((call = 1; call < 20; call++)); do
+		as sergio sh -c "cd '$without/i' && idshift clear f g &&
+			chgrp sergio f g && chmod 0460 f g"
+		interrupted "$call" idshift chown --map=g:shared:2000 33:2000 \
+			i/f i/g >>"$T/log/interrupted" 2>&1
+		status=$?
+		echo "$status" >>"$T/codes"
+		for file in f g; do
+			echo "$(stat -c %G:%a "$without/i/$file")" \
+				"$(records "$without/i" | grep -A1 "file: $file" |
+					sed -n 's/.*stat=//p')"
+		done >>"$T/states"
+		((status != 0)) || break
+	done
+	is "interrupted, it ends so, or has done all" \
+		"$(uniq "$T/codes" | paste -sd ' ')" "130 0"
+	ok "often enough" test "$call" -gt 5
+	is "each object is as before or as after" "$(sort -u "$T/states")" \
+		$'sergio:460 \nshared:660 "33:2000:0460:file"'
+else
+	skip "interrupted" "kernel: a sanitizer's build takes no such library"
+fi
+
 # Deep, wide, and with few descriptors.
 as sergio python3 - "$without" <<-'PY' 2>/dev/null || skip "deep" "no python3"
 	import os, sys

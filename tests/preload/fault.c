@@ -56,7 +56,7 @@ static int changes(const char *name)
 
 static int fails(const char *name)
 {
-	int left;
+	int left, error;
 
 	if (control == NULL || atomic_load(&control->countdown) <= 0 ||
 	    (atomic_load(&control->changes_only) && !changes(name)))
@@ -70,9 +70,12 @@ static int fails(const char *name)
 	if (left != 1)
 		return 0;
 	(void)snprintf(control->name, sizeof(control->name), "%s", name);
-	if (atomic_load(&control->error) == 0)
-		(void)raise(SIGKILL);
-	errno = atomic_load(&control->error);
+	error = atomic_load(&control->error);
+	if (error <= 0)
+		(void)raise(error == 0 ? SIGKILL : -error);
+	if (error < 0)
+		return 0;
+	errno = error;
 	return 1;
 }
 

@@ -9,7 +9,10 @@
 struct fault_control {
 	/* The call to fail, counted down from when it was set; 0: none. */
 	atomic_int countdown;
-	/* What it fails with; 0: the process is killed instead of making it. */
+	/*
+	 * What it fails with; 0: the process is killed instead of making it;
+	 * below: it gets that signal before.
+	 */
 	atomic_int error;
 	/* Only calls that change something count. */
 	atomic_int changes_only;

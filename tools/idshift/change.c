@@ -2,6 +2,7 @@
 #include "change.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 
 #include "idshift/backing.h"
@@ -57,8 +58,14 @@ static int visit(void *context, int path_fd, const struct statx *stx,
 		 const char *path)
 {
 	const struct change *change = context;
-	int r = change->apply(change, path_fd, stx);
+	sigset_t all, before;
+	int r;
 
+	/* Ctrl-C is to find each object as it was or as it should be. */
+	(void)sigfillset(&all);
+	(void)sigprocmask(SIG_BLOCK, &all, &before);
+	r = change->apply(change, path_fd, stx);
+	(void)sigprocmask(SIG_SETMASK, &before, NULL);
 	if (r != -EPERM)
 		return r;
 	complain_permission(change, stx, path);
