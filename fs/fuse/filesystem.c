@@ -55,6 +55,7 @@ int filesystem_new(const struct filesystem_config *config,
 	fs->policy = policy;
 	fs->records.policy = policy;
 	fs->remote_source = is_remote(source_fd);
+	(void)pthread_mutex_init(&fs->dropping, NULL);
 	locks_init();
 	r = handle_table_new(&fs->handles);
 	if (r == 0)
@@ -83,6 +84,8 @@ struct filesystem *filesystem_free(struct filesystem *fs)
 	fs->nodes = node_table_free(fs->nodes);
 	fs->records.intents = intents_close(fs->records.intents);
 	fs->records.db = records_db_close(fs->records.db);
+	(void)pthread_mutex_destroy(&fs->dropping);
+	(void)pthread_mutex_destroy(&fs->dropping);
 	free(fs);
 	return NULL;
 }

@@ -128,10 +128,21 @@ bool pages_are_current(const struct filesystem *fs, const struct node_ref *node,
 		       const struct statx *stx);
 /*
  * Did the host change the object since the kernel was last told of it?  Then
- * the kernel forgets its attributes and, with `pages`, what it read.
+ * the kernel forgets its attributes.
  */
 void refresh(const struct filesystem *fs, const struct node_ref *node,
-	     const struct statx *stx, bool pages);
+	     const struct statx *stx);
+/*
+ * Its pages as well.  For these the kernel waits until other threads of ours
+ * have served what is under way on them, and taken what a mapping changed: so
+ * one at a time.  False: one is at it, and this one was not to wait.  Wait
+ * only on a thread that serves no requests.
+ */
+bool refresh_pages(struct filesystem *fs, const struct node_ref *node,
+		   const struct statx *stx, bool wait);
+/* Those of a range, by the same rule; size 0: to the end. */
+bool drop_pages(struct filesystem *fs, fuse_ino_t ino, off_t from, off_t size,
+		bool wait);
 /* open(2) of a node, with widening. */
 int open_node(const struct filesystem *fs, const struct caller *caller,
 	      const struct node_ref *node, int flags);

@@ -396,14 +396,39 @@ bool pages_are_current(const struct filesystem *fs, const struct node_ref *node,
 	return node_pages_as_of(node, mtime_of(stx));
 }
 
-void refresh(const struct filesystem *fs, const struct node_ref *node,
-	     const struct statx *stx, bool pages)
+/* Of size and times the kernel knows better, if it writes back. */
+static bool is_stale(const struct filesystem *fs, const struct node_ref *node,
+		     const struct statx *stx)
 {
-	/* Of size and times the kernel knows better, if it writes back. */
-	if (fs->writeback || node_is_told(node, stx) || fs->session == NULL)
-		return;
-	(void)fuse_lowlevel_notify_inval_inode(fs->session, node->id,
-					       pages ? 0 : -1, 0);
+	return !fs->writeback && !node_is_told(node, stx) &&
+	       fs->session != NULL;
+}
+
+void refresh(const struct filesystem *fs, const struct node_ref *node,
+	     const struct statx *stx)
+{
+	if (is_stale(fs, node, stx))
+		(void)fuse_lowlevel_notify_inval_inode(fs->session, node->id,
+						       -1, 0);
+}
+
+bool refresh_pages(struct filesystem *fs, const struct node_ref *node,
+		   const struct statx *stx, bool wait)
+{
+	return !is_stale(fs, node, stx) || drop_pages(fs, node->id, 0, 0, wait);
+}
+
+bool drop_pages(struct filesystem *fs, fuse_ino_t ino, off_t from, off_t size,
+		bool wait)
+{
+	int r = wait ? pthread_mutex_lock(&fs->dropping) :
+		       pthread_mutex_trylock(&fs->dropping);
+
+	if (r != 0)
+		return false;
+	(void)fuse_lowlevel_notify_inval_inode(fs->session, ino, from, size);
+	(void)pthread_mutex_unlock(&fs->dropping);
+	return true;
 }
 
 void reply_entered(fuse_req_t req, int r, const struct fuse_entry_param *entry)

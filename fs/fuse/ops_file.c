@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -106,7 +105,7 @@ static int do_open(struct filesystem *fs, fuse_req_t req, fuse_ino_t ino,
 	if ((fi->flags & O_ACCMODE) != O_RDONLY)
 		node_count_writer(fs->nodes, ino, 1);
 	/* What was written before the open is read after it. */
-	refresh(fs, &node, &stx, false);
+	refresh(fs, &node, &stx);
 	fi->keep_cache = r == 0 && pages_are_current(fs, &node, &stx);
 	return r;
 }
@@ -295,21 +294,13 @@ void op_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t offset,
 /*
  * The kernel asks for holes without writing back what was changed through a
  * mapping (fuse_lseek() in linux fs/fuse/file.c), which is data natively: have
- * it write back, and with that forget, its pages of the hole.  It waits for us
- * to take them, on other threads than this: so one at a time.  False: another
- * is at it.
+ * it write back, and with that forget, its pages of the hole.
  */
 static bool write_back(struct filesystem *fs, fuse_ino_t ino, off_t from,
 		       off_t to)
 {
-	if (fs->session == NULL)
-		return true;
-	if (atomic_exchange(&fs->writing_back, true))
-		return false;
-	(void)fuse_lowlevel_notify_inval_inode(fs->session, ino, from,
-					       to - from);
-	atomic_store(&fs->writing_back, false);
-	return true;
+	return fs->session == NULL ||
+	       drop_pages(fs, ino, from, to - from, false);
 }
 
 static off_t seek(int fd, off_t off, int whence)

@@ -81,20 +81,21 @@ static bool is_unlock(const struct lock_request *request)
  * Before the answer: who gets a lock sees what others wrote under theirs, on
  * the host or through another mount; who gives one up knows what is there.
  * A change that is too young may be followed by one in the same tick of the
- * clock.
+ * clock.  False: another thread is at it, and we were not to wait.
  */
-static void lock_changed(const struct filesystem *fs,
-			 const struct lock_request *request)
+static bool lock_changed(struct filesystem *fs,
+			 const struct lock_request *request, bool wait)
 {
 	_cleanup_node_ struct node_ref node = NODE_REF_NONE;
 	struct statx stx = { 0 };
 
 	if (node_acquire(fs->nodes, request->ino, &node) < 0 ||
 	    backing_stat(node.fd, &stx) < 0)
-		return;
-	if (!is_unlock(request))
-		refresh(fs, &node, &stx, true);
+		return true;
+	if (!is_unlock(request) && !refresh_pages(fs, &node, &stx, wait))
+		return false;
 	node_tell(&node, is_young(&stx) ? NULL : &stx);
+	return true;
 }
 
 static bool is_conflict(int r)
@@ -123,17 +124,15 @@ static void begin_op(const struct filesystem *fs,
 }
 
 /* The request is through: to be noted before its answer. */
-static void end_op(const struct filesystem *fs,
-		   const struct lock_request *request,
-		   const struct lock_owner *owner, struct lock_op *op, int r)
+static void end_op(const struct filesystem *fs, const struct lock_owner *owner,
+		   struct lock_op *op, int r)
 {
 	if (owner != NULL)
 		lock_op_end(fs->locks, op, r == 0);
-	if (r == 0)
-		lock_changed(fs, request);
 }
 
-static int try_at_once(const struct filesystem *fs,
+/* -EBUSY: it is had, but for its answer somebody has to wait. */
+static int try_at_once(struct filesystem *fs,
 		       const struct lock_request *request,
 		       struct lock_owner *owner, bool wait)
 {
@@ -142,8 +141,8 @@ static int try_at_once(const struct filesystem *fs,
 
 	begin_op(fs, request, owner, &op);
 	r = wait ? try_lock(request, false) : try_lock_patiently(request);
-	end_op(fs, request, owner, &op, r);
-	return r;
+	end_op(fs, owner, &op, r);
+	return r < 0 || lock_changed(fs, request, false) ? r : -EBUSY;
 }
 
 /* A request that waits, in a thread of its own. */
@@ -216,7 +215,9 @@ static void *wait_for_lock(void *data)
 			    try_lock(&waiter->request, true);
 	while (r == -EINTR && !atomic_load(&waiter->interrupted));
 	atomic_store(&waiter->done, true);
-	end_op(waiter->fs, &waiter->request, waiter->owner, &waiter->op, r);
+	end_op(waiter->fs, waiter->owner, &waiter->op, r);
+	if (r == 0)
+		(void)lock_changed(waiter->fs, &waiter->request, true);
 	/* Also waits for an interrupt_waiter() that is under way. */
 	fuse_req_interrupt_func(req, NULL, NULL);
 	reply_result(req, r);
@@ -283,7 +284,8 @@ static void lock_and_reply(struct filesystem *fs, fuse_req_t req,
 	struct waiter *waiter;
 	int r = try_at_once(fs, request, owner, wait);
 
-	if (!wait || !is_conflict(r)) {
+	/* What is had already a waiting thread has at once. */
+	if (r != -EBUSY && (!wait || !is_conflict(r))) {
 		lock_owner_put(fs->locks, owner);
 		reply_result(req, r);
 		return;
@@ -298,7 +300,7 @@ static void lock_and_reply(struct filesystem *fs, fuse_req_t req,
 	if (r == 0 && start_waiter(waiter) < 0)
 		r = -ENOLCK;
 	if (r < 0) {
-		end_op(fs, request, owner, &waiter->op, r);
+		end_op(fs, owner, &waiter->op, r);
 		waiter_free(waiter);
 		reply_result(req, r);
 	}

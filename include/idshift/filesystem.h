@@ -3,6 +3,7 @@
 #ifndef IDSHIFT_FILESYSTEM_H
 #define IDSHIFT_FILESYSTEM_H
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -58,7 +59,7 @@ struct filesystem {
 	struct passthrough *passthrough; /* NULL: all is copied */
 	bool writeback;			 /* the kernel does that */
 	struct fuse_session *session;	 /* for notifications; NULL before */
-	atomic_bool writing_back; /* a thread waits for others to do it */
+	pthread_mutex_t dropping; /* held by who has pages dropped */
 	/* statx(2) of the source may answer from a network cache. */
 	bool remote_source;
 	/* backing_dev() of the mount itself; set once it is known. */
