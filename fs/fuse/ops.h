@@ -102,11 +102,11 @@ void privileges_restore(struct privileges *kept);
 /*
  * An object found as `name` in a directory: a node, one lookup added, and the
  * reply.  entry->ino 0 on failure.  By name alone (the mount itself, met in
- * the source, is -ELOOP); by a fresh path fd
+ * the source, is -ELOOP), watched: see records_view_child(); by a fresh path fd
  * (ownership taken); or with all known of it already.
  */
 int enter_child(const struct filesystem *fs, const struct caller *caller,
-		const struct node_ref *parent, const char *name,
+		const struct node_ref *parent, const char *name, bool watched,
 		struct fuse_entry_param *entry);
 int enter_known(const struct filesystem *fs, const struct node_ref *parent,
 		const char *name, int fd, const struct statx *stx,

@@ -41,7 +41,7 @@ static int view_by_name(const struct filesystem *fs, fuse_ino_t ino,
 		r = -EAGAIN;
 	if (r == 0)
 		r = records_view_child(&fs->records, dir.fd, dir.dev, name,
-				       ret_stx, ret_view);
+				       false, ret_stx, ret_view);
 	return r;
 }
 

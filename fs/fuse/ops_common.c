@@ -337,7 +337,7 @@ int enter(const struct filesystem *fs, const struct node_ref *parent,
 }
 
 int enter_child(const struct filesystem *fs, const struct caller *caller,
-		const struct node_ref *parent, const char *name,
+		const struct node_ref *parent, const char *name, bool watched,
 		struct fuse_entry_param *entry)
 {
 	struct statx stx;
@@ -349,7 +349,7 @@ int enter_child(const struct filesystem *fs, const struct caller *caller,
 		return r;
 	if (!fs->remote_source) {
 		r = records_view_child(&fs->records, parent->fd, parent->dev,
-				       name, &stx, &view);
+				       name, watched, &stx, &view);
 		if (r == 0)
 			return enter_known(fs, parent, name, -1, &stx, &view,
 					   entry);

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fuse.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -69,6 +70,12 @@ struct listing {
 	char *buffer;
 	size_t size;
 	size_t used;
+	/*
+	 * No name in the directory changes hands while its entries are looked
+	 * at, or all of that is done again: is_watched().
+	 */
+	enum { WATCH_UNDECIDED, WATCHED, UNWATCHED } watch;
+	struct statx before;
 };
 
 static bool is_dot(const char *name)
@@ -83,6 +90,46 @@ static size_t add_plain(struct listing *list, const struct dir_item *item)
 	return fuse_add_direntry(list->req, list->buffer + list->used,
 				 list->size - list->used, item->name, &attr,
 				 (off_t)item->next);
+}
+
+/*
+ * To look at each name twice would tell, too, and costs a call more for each;
+ * but the directory itself must not have changed just now.
+ */
+static bool is_watched(struct listing *list)
+{
+	if (list->watch == WATCH_UNDECIDED)
+		list->watch =
+			backing_stat(list->dir->fd, &list->before) == 0 &&
+					backing_is_settled(&list->before) ?
+				WATCHED :
+				UNWATCHED;
+	return list->watch == WATCHED;
+}
+
+static bool has_changed_hands(const struct listing *list)
+{
+	struct statx now;
+
+	return list->watch == WATCHED &&
+	       (backing_stat(list->dir->fd, &now) < 0 ||
+		!backing_is_unchanged(&list->before, &now));
+}
+
+/* The kernel hears nothing of what was listed. */
+static void drop_listed(struct listing *list)
+{
+	for (size_t at = 0; at < list->used;) {
+		const struct fuse_direntplus *entry =
+			(const void *)(list->buffer + at);
+
+		if (entry->entry_out.nodeid != 0)
+			node_forget(list->fs->nodes, entry->entry_out.nodeid,
+				    1);
+		at += FUSE_DIRENTPLUS_SIZE(entry);
+	}
+	list->used = 0;
+	list->watch = UNWATCHED;
 }
 
 /*
@@ -103,7 +150,7 @@ static size_t add_plus(struct listing *list, const struct dir_item *item)
 	 */
 	if (!is_dot(item->name) && !is_judged(list->fs)) {
 		if (enter_child(list->fs, &list->caller, list->dir, item->name,
-				&entry) < 0)
+				is_watched(list), &entry) < 0)
 			entry = (struct fuse_entry_param){
 				.attr = { .st_ino = item->ino,
 					  .st_mode = item->type },
@@ -117,8 +164,8 @@ static size_t add_plus(struct listing *list, const struct dir_item *item)
 	return need;
 }
 
-static int fill_listing(struct listing *list, struct dir_stream *dir,
-			uint64_t position)
+static int fill_once(struct listing *list, struct dir_stream *dir,
+		     uint64_t position)
 {
 	struct dir_item item;
 	int r = dir_stream_seek(dir, position);
@@ -137,6 +184,17 @@ static int fill_listing(struct listing *list, struct dir_stream *dir,
 	}
 	/* What is already listed goes out; the error comes next time. */
 	return list->used > 0 ? 0 : r;
+}
+
+static int fill_listing(struct listing *list, struct dir_stream *dir,
+			uint64_t position)
+{
+	int r = fill_once(list, dir, position);
+
+	if (!has_changed_hands(list))
+		return r;
+	drop_listed(list);
+	return fill_once(list, dir, position);
 }
 
 static void readdir_common(fuse_req_t req, fuse_ino_t ino, size_t size,

@@ -25,7 +25,7 @@ static int do_lookup(struct filesystem *fs, fuse_req_t req, fuse_ino_t parent,
 	if (r == 0)
 		r = node_acquire(fs->nodes, parent, &dir);
 	if (r == 0)
-		r = enter_child(fs, &caller, &dir, name, entry);
+		r = enter_child(fs, &caller, &dir, name, false, entry);
 	return r;
 }
 
@@ -243,7 +243,7 @@ static int do_link(struct filesystem *fs, fuse_req_t req, fuse_ino_t ino,
 		r = backing_link(node.fd, dir.fd, newname);
 	r = judge_disk(fs, r, "link", &dir, newname);
 	if (r == 0)
-		r = enter_child(fs, &caller, &dir, newname, entry);
+		r = enter_child(fs, &caller, &dir, newname, false, entry);
 	return r;
 }
 

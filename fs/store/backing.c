@@ -11,6 +11,7 @@
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/xattr.h>
+#include <time.h>
 #include <unistd.h>
 
 #ifndef SYS_fchmodat2
@@ -19,6 +20,10 @@
 #ifndef SYS_getxattrat
 #define SYS_getxattrat 464 /* Linux 6.13; likewise */
 #endif
+
+/* Longer than a tick of the kernel's clock for times of files. */
+#define FRESH_NS INT64_C(20000000)
+#define SECOND_NS INT64_C(1000000000)
 
 /* Room for "/proc/self/fd/" and an int. */
 #define PROC_PATH_MAX 32
@@ -83,6 +88,28 @@ struct disk_owner backing_owner(const struct statx *stx)
 uint64_t backing_dev(const struct statx *stx)
 {
 	return (uint64_t)stx->stx_dev_major << 32 | stx->stx_dev_minor;
+}
+
+bool backing_is_unchanged(const struct statx *then, const struct statx *now)
+{
+	return then->stx_ino == now->stx_ino &&
+	       backing_dev(then) == backing_dev(now) &&
+	       then->stx_ctime.tv_sec == now->stx_ctime.tv_sec &&
+	       then->stx_ctime.tv_nsec == now->stx_ctime.tv_nsec;
+}
+
+bool backing_is_settled(const struct statx *stx)
+{
+	struct timespec now;
+	int64_t seconds;
+
+	(void)clock_gettime(CLOCK_REALTIME_COARSE, &now);
+	seconds = now.tv_sec - stx->stx_ctime.tv_sec;
+	if (seconds < 0 || seconds > 1)
+		return seconds > 1;
+	return seconds * SECOND_NS + now.tv_nsec -
+		       (int64_t)stx->stx_ctime.tv_nsec >=
+	       FRESH_NS;
 }
 
 int backing_chmod(int path_fd, mode_t mode)

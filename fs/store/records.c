@@ -6,15 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <syslog.h>
-#include <time.h>
 
 #include "idshift/backing.h"
 #include "idshift/cleanup.h"
 #include "records_internal.h"
-
-/* Longer than a tick of the kernel's clock for times of files. */
-#define FRESH_NS INT64_C(20000000)
-#define SECOND_NS INT64_C(1000000000)
 
 static void log_malformed(const struct statx *stx)
 {
@@ -127,33 +122,8 @@ int records_view(const struct records *records, int path_fd,
 	return 0;
 }
 
-static bool same_state(const struct statx *a, const struct statx *b)
-{
-	return a->stx_ino == b->stx_ino && backing_dev(a) == backing_dev(b) &&
-	       a->stx_ctime.tv_sec == b->stx_ctime.tv_sec &&
-	       a->stx_ctime.tv_nsec == b->stx_ctime.tv_nsec;
-}
-
-/*
- * Changed so lately that the same ctime may stand for another change: a
- * rename moves it, but before Linux 6.13 by ticks of the clock.
- */
-static bool is_fresh(const struct statx *stx)
-{
-	struct timespec now;
-	int64_t seconds;
-
-	(void)clock_gettime(CLOCK_REALTIME_COARSE, &now);
-	seconds = now.tv_sec - stx->stx_ctime.tv_sec;
-	if (seconds < 0 || seconds > 1)
-		return seconds < 0;
-	return seconds * SECOND_NS + now.tv_nsec -
-		       (int64_t)stx->stx_ctime.tv_nsec <
-	       FRESH_NS;
-}
-
 int records_view_child(const struct records *records, int dir_fd,
-		       uint64_t dir_dev, const char *name,
+		       uint64_t dir_dev, const char *name, bool watched,
 		       const struct statx *stx, struct view *ret)
 {
 	struct disk_owner disk = backing_owner(stx);
@@ -178,8 +148,9 @@ int records_view_child(const struct records *records, int dir_fd,
 	 * meanwhile.  Without its record an object would be the mounting
 	 * user's for all in the container.
 	 */
-	if (is_fresh(stx) || backing_stat_child(dir_fd, name, &again) < 0 ||
-	    !same_state(stx, &again))
+	if (!watched && (!backing_is_settled(stx) ||
+			 backing_stat_child(dir_fd, name, &again) < 0 ||
+			 !backing_is_unchanged(stx, &again)))
 		return -EAGAIN;
 	if (len == 0)
 		return 0;

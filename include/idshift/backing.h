@@ -42,6 +42,17 @@ int backing_stat_child(int dir_fd, const char *name, struct statx *ret);
 struct disk_owner backing_owner(const struct statx *stx);
 uint64_t backing_dev(const struct statx *stx);
 
+/*
+ * By inode and ctime.  Of a directory that was settled: nor has one of its
+ * names.
+ */
+bool backing_is_unchanged(const struct statx *then, const struct statx *now);
+/*
+ * Not changed so lately that the same ctime may stand for another change: a
+ * rename moves it, but before Linux 6.13 by ticks of the clock.
+ */
+bool backing_is_settled(const struct statx *stx);
+
 int backing_chmod(int path_fd, mode_t mode);
 /* An id of ID_NONE stays as it is. */
 int backing_chown(int path_fd, struct disk_id uid, struct disk_id gid);

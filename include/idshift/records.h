@@ -34,12 +34,12 @@ int records_view(const struct records *records, int path_fd,
 
 /*
  * The same of an entry of a directory, without opening it; stx is what
- * backing_stat_child() said, dir_dev the directory's backing_dev().  -EAGAIN:
- * the name changed hands meanwhile, or the record needs a closer look: open it
- * and ask records_view().
+ * backing_stat_child() said, dir_dev the directory's backing_dev().  watched:
+ * the caller notices if a name in there changes hands.  -EAGAIN: it did so, or
+ * the record needs a closer look: open it and ask records_view().
  */
 int records_view_child(const struct records *records, int dir_fd,
-		       uint64_t dir_dev, const char *name,
+		       uint64_t dir_dev, const char *name, bool watched,
 		       const struct statx *stx, struct view *ret);
 
 /*

@@ -76,6 +76,20 @@ seen=$(as sergio stat -c '%i %u' "$mnt/f/o")
 is "swapped twice: nobody has another's record" "$seen" "$open 100999"
 ok "unmount" umount_fs sergio "$mnt"
 
+# The same of a listing, which looks at each only once.
+for after in stat twice; do
+	private_files
+	private=$(inode n) open=$(inode o)
+	mount_swapping "$after" n o -o owner=1000:1000 || exit 1
+	seen=$(as sergio find "$mnt/f" -type f -printf '%i %U\n' | sort | xargs)
+	wanted=$(printf '%s\n' "$private 100004" "$open 100999" | sort | xargs)
+	[[ $after == twice ]] || is "swapped in a listing: it happened" \
+		"$(inode n)" "$open"
+	is "swapped $after in a listing: each has its own owner" "$seen" \
+		"$wanted"
+	ok "unmount" umount_fs sergio "$mnt"
+done
+
 # A private directory of sergio's in the place of a new one.
 as sergio sh -c "mkdir '$src/shared' && cd '$src/shared' && mkdir -m 700 secret &&
 	echo x >secret/f; sleep 0.1; touch later"
