@@ -6,13 +6,34 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "idshift/cleanup.h"
 #include "idshift/mountpoint.h"
 #include "idshift/resume.h"
 #include "run_as.h"
+
+#define WATCHER_TRIES 50
+#define WATCHER_PAUSE_NS 10000000L
+
+/*
+ * A daemon that was killed just now has left a process that unmounts: it is
+ * let finish, lest it unmounts what is mounted there after it has looked.
+ */
+static void wait_for_watcher(const char *mountpoint)
+{
+	const struct timespec pause = { .tv_nsec = WATCHER_PAUSE_NS };
+	struct stat st;
+
+	for (int i = 0; i < WATCHER_TRIES; i++) {
+		if (stat(mountpoint, &st) == 0 || errno != ENOTCONN)
+			return;
+		(void)nanosleep(&pause, NULL);
+	}
+}
 
 /* By fusermount3, as whoever mounted it, where umount2(2) is not allowed. */
 static void unmount_stale(char *mountpoint)
@@ -34,6 +55,11 @@ static int check_target(struct options *options, bool by_fusermount,
 	int r = mountpoint_check_target(options->mountpoint, by_fusermount,
 					ret_real, error);
 
+	if (r != -ENOTCONN)
+		return r;
+	wait_for_watcher(options->mountpoint);
+	r = mountpoint_check_target(options->mountpoint, by_fusermount,
+				    ret_real, error);
 	if (r != -ENOTCONN)
 		return r;
 	unmount_stale(options->mountpoint);
@@ -65,6 +91,11 @@ static int check_target_as_user(const struct options *options,
 	char path[MOUNTPOINT_FD_PATH_MAX];
 	int again;
 
+	if (r == -ENOTCONN) {
+		wait_for_watcher(options->mountpoint);
+		r = mountpoint_open_as_user(options->mountpoint,
+					    options->run_as, NULL, &fd, error);
+	}
 	if (r == -ENOTCONN) {
 		again = run_as_pause();
 		if (again == 0) {
