@@ -64,6 +64,14 @@ static inline bool is_privileged(mode_t mode)
 {
 	return S_ISREG(mode) && (mode & (S_ISUID | S_ISGID)) != 0;
 }
+/*
+ * The hint that its node keeps: writes look at the file, removals at what a
+ * sticky directory has under the name.
+ */
+static inline bool is_guarded(mode_t mode)
+{
+	return is_privileged(mode) || (S_ISDIR(mode) && (mode & S_ISVTX) != 0);
+}
 
 /*
  * The mode after a write, truncate or chown by the caller: no setuid, and
@@ -116,13 +124,11 @@ int enter(const struct filesystem *fs, const struct node_ref *parent,
 /* Replies; takes the lookup back when nobody received it. */
 void reply_entered(fuse_req_t req, int r, const struct fuse_entry_param *entry);
 
-/* Modified so lately that a second change might bear the same time. */
-bool is_young(const struct statx *stx);
 /*
  * May what the kernel has cached of a file or directory stay?  Its pages are
- * of the object as of some mtime: they can be trusted once that was seen to be
- * past when they were last dropped, or a second change in the same tick of the
- * clock would go unseen.
+ * of the object as of some ctime (mtime can be set back): they can be trusted
+ * once that was seen to be past when they were last dropped, or a second change
+ * in the same tick of the clock would go unseen.
  */
 bool pages_are_current(const struct filesystem *fs, const struct node_ref *node,
 		       const struct statx *stx);

@@ -6,7 +6,6 @@
 #include <linux/xattr.h>
 #include <string.h>
 #include <sys/sysmacros.h>
-#include <time.h>
 
 #include "caller.h"
 #include "idshift/backing.h"
@@ -287,7 +286,7 @@ static void fill_entry(const struct filesystem *fs, const struct statx *stx,
 		       const struct view *view, const struct node_ref *node,
 		       struct fuse_entry_param *entry)
 {
-	if (is_privileged(view->mode))
+	if (is_guarded(view->mode))
 		node_set_privileged(node, true);
 	node_tell(node, stx);
 	entry->ino = node->id;
@@ -360,25 +359,13 @@ int enter_child(const struct filesystem *fs, const struct caller *caller,
 	return r < 0 ? r : enter(fs, parent, name, r, entry);
 }
 
-/* The kernel's clock for times of files may tick as slowly as this. */
-#define TICK_NS INT64_C(20000000)
 #define SECOND_NS UINT64_C(1000000000)
 
-/* Of any time that can be set; after 2262 it wraps, and still tells apart. */
-static int64_t mtime_of(const struct statx *stx)
+/* Of any time; after 2262 it wraps, and still tells apart. */
+static int64_t ctime_of(const struct statx *stx)
 {
-	return (int64_t)((uint64_t)stx->stx_mtime.tv_sec * SECOND_NS +
-			 stx->stx_mtime.tv_nsec);
-}
-
-bool is_young(const struct statx *stx)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_REALTIME_COARSE, &now);
-	return (int64_t)((uint64_t)now.tv_sec * SECOND_NS +
-			 (uint64_t)now.tv_nsec - (uint64_t)mtime_of(stx)) <
-	       TICK_NS;
+	return (int64_t)((uint64_t)stx->stx_ctime.tv_sec * SECOND_NS +
+			 stx->stx_ctime.tv_nsec);
 }
 
 bool pages_are_current(const struct filesystem *fs, const struct node_ref *node,
@@ -389,11 +376,11 @@ bool pages_are_current(const struct filesystem *fs, const struct node_ref *node,
 		return true;
 	if (!fs->config.keep_cache || fs->remote_source)
 		return false;
-	if (is_young(stx)) {
+	if (!backing_is_settled(stx)) {
 		(void)node_pages_as_of(node, INT64_MIN);
 		return false;
 	}
-	return node_pages_as_of(node, mtime_of(stx));
+	return node_pages_as_of(node, ctime_of(stx));
 }
 
 /* Of size and times the kernel knows better, if it writes back. */

@@ -94,7 +94,7 @@ static bool lock_changed(struct filesystem *fs,
 		return true;
 	if (!is_unlock(request) && !refresh_pages(fs, &node, &stx, wait))
 		return false;
-	node_tell(&node, is_young(&stx) ? NULL : &stx);
+	node_tell(&node, backing_is_settled(&stx) ? &stx : NULL);
 	return true;
 }
 

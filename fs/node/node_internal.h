@@ -45,7 +45,7 @@ struct node_name {
 struct node {
 	struct node_identity identity;
 	uint64_t lookups;
-	int64_t pages_mtime; /* see node_pages_as_of() */
+	int64_t pages_ctime; /* see node_pages_as_of() */
 	struct node_content told;
 	struct node_name *names; /* the latest first */
 	uint32_t generation;

@@ -70,15 +70,15 @@ bool node_was_replaced(const struct node_ref *ref)
 	return named;
 }
 
-bool node_pages_as_of(const struct node_ref *ref, int64_t mtime)
+bool node_pages_as_of(const struct node_ref *ref, int64_t ctime)
 {
 	struct node *node;
 	bool already;
 
 	(void)pthread_mutex_lock(&ref->table->lock);
 	node = node_at(ref->table, ref->index);
-	already = node->pages_mtime == mtime;
-	node->pages_mtime = mtime;
+	already = node->pages_ctime == ctime;
+	node->pages_ctime = ctime;
 	(void)pthread_mutex_unlock(&ref->table->lock);
 	return already;
 }

@@ -124,7 +124,7 @@ void node_renamed(struct node_table *table, const struct node_ref *parent,
 
 /*
  * A hint kept with the node: the view has, or may have, setuid or setgid, so
- * that writes have to look.  False for an unknown id.
+ * that writes have to look, or a directory's sticky bit, so that removals do.  False for an unknown id.
  */
 void node_set_privileged(const struct node_ref *ref, bool privileged);
 bool node_is_privileged(struct node_table *table, uint64_t id);
@@ -143,10 +143,10 @@ void node_path(const struct node_ref *ref, char *buf, size_t size);
 bool node_was_replaced(const struct node_ref *ref);
 
 /*
- * Note that the kernel's pages of the file are of this mtime (nanoseconds) from
+ * Note that the kernel's pages of the file are of this ctime (nanoseconds) from
  * now on; true when they were already.
  */
-bool node_pages_as_of(const struct node_ref *ref, int64_t mtime);
+bool node_pages_as_of(const struct node_ref *ref, int64_t ctime);
 
 /*
  * What the kernel was last told of the object's content: size, mtime, ctime.

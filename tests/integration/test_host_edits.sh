@@ -169,6 +169,17 @@ wait "$reader"
 like "no creating in a directory that is gone" "$(xargs <"$T/held")" \
 	'([Dd]irectory nonexistent|No such file or directory) [12]$'
 
+# --- what bears the same time as before -------------------------------------
+
+inside 'mkdir same && echo one >same/a && touch -d @1000 same/a same'
+sleep 0.1
+is "a listing and a file are kept" "$(inside 'ls same; cat same/a; ls same; cat same/a' |
+	xargs)" "a one a one"
+host 'echo two >same/a && echo >same/b && touch -d @1000 same/a same'
+sleep 1.2
+is "a host's change shows whatever time it sets" \
+	"$(inside 'ls same; cat same/a' | xargs)" "a b two"
+
 # --- two mounts of a source ------------------------------------------------
 
 userns_mount sergio "$src" "$home/mnt2" || exit 1
