@@ -65,6 +65,8 @@ static int do_getattr(struct filesystem *fs, fuse_req_t req, fuse_ino_t ino,
 	}
 	if (r == 0) {
 		node_tell(&node, &stx);
+		if (is_guarded(view.mode))
+			node_set_privileged(&node, true);
 		fill_attr(fs, &stx, &view, ret);
 	}
 	return r;
@@ -297,7 +299,7 @@ static int change_attributes(struct attr_change *c)
 		return r;
 	r = node_view(c->fs, c->node, &c->stx, &c->view);
 	if (r == 0)
-		node_set_privileged(c->node, is_privileged(c->view.mode));
+		node_set_privileged(c->node, is_guarded(c->view.mode));
 	return r;
 }
 

@@ -92,6 +92,22 @@ static int pin_victim(struct filesystem *fs, const struct node_ref *dir,
 	return r == -EMFILE || r == -ENFILE || r == -ENOMEM ? r : 0;
 }
 
+/*
+ * In a sticky directory the kernel has judged by the owner of what it knows
+ * under the name, if anything; natively no other can take its place meanwhile.
+ * -ESTALE makes it look up the name, and judge, again (retry_estale()).
+ */
+static int check_sticky(struct filesystem *fs, const struct node_ref *dir,
+			const char *name, const struct node_ref *known)
+{
+	struct statx stx;
+
+	if (is_judged(fs) || !node_is_privileged(fs->nodes, dir->id) ||
+	    backing_stat_child(dir->fd, name, &stx) < 0)
+		return 0;
+	return known->table != NULL && node_is(known, &stx) ? 0 : -ESTALE;
+}
+
 static int do_unlink(struct filesystem *fs, fuse_req_t req, fuse_ino_t parent,
 		     const char *name, int flags)
 {
@@ -111,6 +127,8 @@ static int do_unlink(struct filesystem *fs, fuse_req_t req, fuse_ino_t parent,
 	if (r < 0)
 		return r;
 	r = pin_victim(fs, &dir, name, &victim);
+	if (r == 0)
+		r = check_sticky(fs, &dir, name, &victim);
 	if (r < 0)
 		return r;
 	r = unlink_once(&dir, name, flags);
@@ -188,6 +206,10 @@ static int do_rename(struct filesystem *fs, fuse_req_t req, fuse_ino_t parent,
 	r = pin_victim(fs, &move->from, move->name, &source);
 	if (r == 0)
 		r = pin_victim(fs, &move->to, move->new_name, &target);
+	if (r == 0)
+		r = check_sticky(fs, &move->from, move->name, &source);
+	if (r == 0)
+		r = check_sticky(fs, &move->to, move->new_name, &target);
 	if (r < 0)
 		return r;
 	r = rename_widened(fs, &caller, move);

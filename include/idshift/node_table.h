@@ -34,6 +34,7 @@ struct node_ref {
 	uint32_t index;
 	uint64_t id;
 	uint64_t dev; /* backing_dev() of the object */
+	mode_t type;  /* S_IFMT of the object */
 	int fd;
 };
 #define NODE_REF_NONE ((struct node_ref){ .table = NULL, .fd = -1 })
@@ -124,7 +125,8 @@ void node_renamed(struct node_table *table, const struct node_ref *parent,
 
 /*
  * A hint kept with the node: the view has, or may have, setuid or setgid, so
- * that writes have to look, or a directory's sticky bit, so that removals do.  False for an unknown id.
+ * that writes have to look, or a directory's sticky bit, so that removals do.
+ * False for an unknown id.
  */
 void node_set_privileged(const struct node_ref *ref, bool privileged);
 bool node_is_privileged(struct node_table *table, uint64_t id);
