@@ -111,6 +111,17 @@ static ssize_t get_acl(struct target *target, enum name_kind kind, char *value,
 	return r < 0 ? r : (ssize_t)need;
 }
 
+/*
+ * The kernel asks before the first write of each file.  All there is of a
+ * regular one would be in an attribute.
+ */
+static bool has_no_capability(const struct target *target)
+{
+	return !target->fs->policy->real_owners && S_ISREG(target->node.type) &&
+	       backing_getxattr(target->node.fd, side_name(SIDE_CAPABILITY),
+				NULL, 0) == -ENODATA;
+}
+
 static ssize_t do_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name,
 			   char *value, size_t size)
 {
@@ -120,7 +131,12 @@ static ssize_t do_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name,
 
 	if (kind == NAME_FOREIGN || kind == NAME_UNSUPPORTED)
 		return refuse(kind, false);
-	r = target_begin(&target, req, ino, kind == NAME_DISK);
+	r = target_begin(&target, req, ino,
+			 kind == NAME_DISK || kind == NAME_CAPABILITY);
+	if (r == 0 && kind == NAME_CAPABILITY)
+		r = has_no_capability(&target) ?
+			    -ENODATA :
+			    backing_stat(target.node.fd, &target.stx);
 	if (r < 0)
 		return r;
 	if (kind == NAME_CAPABILITY)

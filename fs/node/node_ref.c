@@ -175,6 +175,7 @@ static struct node_ref ref_of(struct node_table *table, uint32_t index)
 		.index = index,
 		.id = node_id(table, index),
 		.dev = node_at(table, index)->identity.dev,
+		.type = (mode_t)node_at(table, index)->identity.type,
 		.fd = node_at(table, index)->fd,
 	};
 }
