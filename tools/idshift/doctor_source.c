@@ -72,6 +72,22 @@ static void check_acls(struct doctor *doctor, int dir)
 		doctor_ok(doctor, what, "are there");
 }
 
+/* Is f_fsid the device's number, as the kernel's huge_encode_dev() has it? */
+static bool is_named_by_device(int dir, const struct statx *stx)
+{
+	uint32_t major = stx->stx_dev_major, minor = stx->stx_dev_minor;
+	uint32_t device =
+		(minor & 0xff) | major << 8 | (minor & ~UINT32_C(0xff)) << 12;
+	struct statfs info;
+	uint32_t id[2];
+
+	_Static_assert(sizeof(id) == sizeof(info.f_fsid), "two words");
+	if (fstatfs(dir, &info) < 0)
+		return false;
+	memcpy(id, &info.f_fsid, sizeof(id));
+	return id[0] == device && id[1] == 0;
+}
+
 static void check_key(struct doctor *doctor, int dir, const struct statx *stx)
 {
 	static const char what[] = "source: file handles";
@@ -82,6 +98,10 @@ static void check_key(struct doctor *doctor, int dir, const struct statx *stx)
 			    "neither handles nor birth times: owners of links "
 			    "and fifos can't be recorded; use a source on "
 			    "another file system");
+	else if (is_named_by_device(dir, stx))
+		doctor_ok(doctor, what,
+			  "tell one file from another, while the device keeps "
+			  "its number: owners of links and fifos go with it");
 	else
 		doctor_ok(doctor, what, "tell one file from another");
 }
