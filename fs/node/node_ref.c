@@ -3,6 +3,7 @@
 #include "idshift/node_table.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -341,6 +342,25 @@ int node_found(struct node_table *table, const struct node_ref *parent,
 	return r;
 }
 
+/*
+ * Of an id of this table the kernel forgets what it was given, no more: an
+ * earlier table's ids of the same mount are known to nobody here.
+ */
+static void drop_lookups(struct node_table *table, uint32_t index,
+			 uint64_t count)
+{
+	struct node *node = node_at(table, index);
+
+#if defined(IDSHIFT_DEBUG) || defined(__SANITIZE_ADDRESS__)
+	if (count > node->lookups && index != ROOT_NODE)
+		(void)fprintf(stderr, "inode %llu: %llu of %llu forgotten\n",
+			      (unsigned long long)node->identity.ino,
+			      (unsigned long long)count,
+			      (unsigned long long)node->lookups);
+#endif
+	node->lookups -= count < node->lookups ? count : node->lookups;
+}
+
 void node_forget(struct node_table *table, uint64_t id, uint64_t lookups)
 {
 	const struct node_lookups forgotten = { .id = id, .count = lookups };
@@ -356,14 +376,10 @@ void node_forget_all(struct node_table *table,
 	(void)pthread_mutex_lock(&table->lock);
 	for (size_t i = 0; i < count; i++) {
 		uint32_t index = node_index(table, forgotten[i].id);
-		struct node *node;
 
 		if (index == NO_NODE)
 			continue;
-		node = node_at(table, index);
-		node->lookups -= forgotten[i].count < node->lookups ?
-					 forgotten[i].count :
-					 node->lookups;
+		drop_lookups(table, index, forgotten[i].count);
 		queue_if_dead(table, index);
 	}
 	unsettled = is_unsettled(table);

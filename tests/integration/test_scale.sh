@@ -117,4 +117,6 @@ fi
 is "and all is there again" "$(walk "$mnt/many")" "$files 1000"
 umount_fs sergio "$mnt"
 is "on disk all is sergio's" "$(find "$src" ! -user sergio | head -5)" ""
-is "nothing is said" "$(cat "$daemon_log")" ""
+# A sanitizer's build would tell of more lookups forgotten than were given.
+is "nothing is said" \
+	"$(grep -v "in a sanitizer's build" "$daemon_log")" ""
