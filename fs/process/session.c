@@ -381,15 +381,16 @@ int session_run(const struct options *options, const struct view_policy *policy,
 		r = resume_open(options->resume, &run.resume, error);
 	if (r == 0)
 		r = open_filesystem(&run, policy, error);
-	if (r < 0)
-		return r;
 	if (options->run_as != NULL && geteuid() != getuid()) {
-		r = run_as_pause();
-		if (r < 0) {
+		int paused = run_as_pause();
+
+		if (r == 0 && paused < 0) {
 			(void)filesystem_free(run.fs);
-			return run_as_failed(options, r, error);
+			r = run_as_failed(options, paused, error);
 		}
 	}
+	if (r < 0)
+		return r;
 	r = mount_fuse_session(options, run.fs, &run.session, error);
 	if (r == 0) {
 		run.fs->session = run.session;
