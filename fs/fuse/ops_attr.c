@@ -153,6 +153,15 @@ static int wanted_view(const struct attr_change *c, struct view *ret)
 	return r;
 }
 
+static int apply(struct attr_change *c, const struct view *want)
+{
+	int r = records_apply(&c->fs->records, c->node->fd, &c->stx, want);
+
+	if (r == 0)
+		c->view = *want;
+	return r;
+}
+
 static int change_view(struct attr_change *c, const struct view *want)
 {
 	struct view kept = *want;
@@ -172,7 +181,7 @@ static int change_view(struct attr_change *c, const struct view *want)
 	case CHOWN_DISK:
 		break;
 	}
-	return records_apply(&c->fs->records, c->node->fd, &c->stx, &kept);
+	return apply(c, &kept);
 }
 
 /*
@@ -242,17 +251,17 @@ static int drop_and_touch(struct attr_change *c)
 
 	want.mode = mode_without_privileges(c->fs, &c->caller, &want);
 	if (is_passed_write(c, &disk))
-		return records_apply(&c->fs->records, c->node->fd, &c->stx,
-				     &want);
+		return apply(c, &want);
 	if (want.mode != c->view.mode && !owner_or_capable(c))
 		return node_has_writer(c->node) ? 0 : -EPERM;
 	if (!view_is_ours(c->fs->policy, &disk))
 		return 0;
-	return records_apply(&c->fs->records, c->node->fd, &c->stx, &want);
+	return apply(c, &want);
 }
 
 static int change_in_turn(struct attr_change *c, const struct view *want)
 {
+	const struct view before = c->view;
 	bool sized = (c->to_set & FUSE_SET_ATTR_SIZE) != 0;
 	bool changed =
 		(c->to_set & SET_VIEW) != 0 || want->mode != c->view.mode;
@@ -264,7 +273,7 @@ static int change_in_turn(struct attr_change *c, const struct view *want)
 	if (r == 0 && sized) {
 		r = change_size(c);
 		if (r < 0 && changed && backing_stat(c->node->fd, &c->stx) == 0)
-			(void)change_view(c, &c->view);
+			(void)change_view(c, &before);
 	}
 	if (r == 0 && (c->to_set & SET_TIMES) != 0)
 		r = change_times(c);
@@ -297,7 +306,11 @@ static int change_attributes(struct attr_change *c)
 			       c->node, NULL);
 	if (r < 0)
 		return r;
-	r = node_view(c->fs, c->node, &c->stx, &c->view);
+	/* What the kernel did to the mode meanwhile is on disk to be seen. */
+	if (c->fs->policy->real_owners)
+		r = node_view(c->fs, c->node, &c->stx, &c->view);
+	else
+		r = backing_stat(c->node->fd, &c->stx);
 	if (r == 0)
 		node_set_privileged(c->node, is_guarded(c->view.mode));
 	return r;
