@@ -95,7 +95,8 @@ is "twenty daemons on, every name leads to its own file" "$wrong" ""
 umount "$mnt"
 ok "it ends with the mount" wait_for 5 \
 	sh -c "! kill -0 $daemon 2>/dev/null"
-is "it says nothing" "$(cat "$T/log/daemon")" ""
+# In a build with sanitizers it says that it has no sandbox.
+is "it says nothing" "$(grep -v "in a sanitizer.s build" "$T/log/daemon")" ""
 
 fails 1 "a file that is none of ours" as sergio sh -c \
 	"echo nonsense nonsense nonsense >'$kept'
