@@ -225,8 +225,8 @@ static int do_create(struct making *making, int flags,
 		unmake(making, &making->stx);
 		return r;
 	}
-	if ((flags & O_ACCMODE) != O_RDONLY)
-		node_count_writer(making->fs->nodes, entry->ino, 1);
+	node_opened(making->fs->nodes, entry->ino,
+		    (flags & O_ACCMODE) != O_RDONLY);
 	return r;
 }
 

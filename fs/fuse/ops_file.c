@@ -102,8 +102,7 @@ static int do_open(struct filesystem *fs, fuse_req_t req, fuse_ino_t ino,
 		handle_remove(fs->handles, fi->fh);
 		return r;
 	}
-	if ((fi->flags & O_ACCMODE) != O_RDONLY)
-		node_count_writer(fs->nodes, ino, 1);
+	node_opened(fs->nodes, ino, (fi->flags & O_ACCMODE) != O_RDONLY);
 	/* What was written before the open is read after it. */
 	refresh(fs, &node, &stx);
 	fi->keep_cache = r == 0 && pages_are_current(fs, &node, &stx);
@@ -113,8 +112,7 @@ static int do_open(struct filesystem *fs, fuse_req_t req, fuse_ino_t ino,
 void close_handle(struct filesystem *fs, fuse_ino_t ino,
 		  const struct fuse_file_info *fi)
 {
-	if ((fi->flags & O_ACCMODE) != O_RDONLY)
-		node_count_writer(fs->nodes, ino, -1);
+	node_closed(fs->nodes, ino, (fi->flags & O_ACCMODE) != O_RDONLY);
 	lock_drop_handle(fs->locks, ino, fi->fh);
 	passthrough_closed(fs->passthrough, fs->session, ino);
 	handle_remove(fs->handles, fi->fh);

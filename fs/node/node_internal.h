@@ -51,7 +51,8 @@ struct node {
 	uint32_t generation;
 	uint32_t hash_next;
 	uint32_t children; /* names that have this node as parent */
-	uint32_t writers;  /* handles open for writing */
+	uint32_t handles;  /* open ones, of files */
+	uint32_t writers;  /* of these for writing */
 	uint32_t pins;	   /* node_refs and reopenings under way */
 	/*
 	 * Idle list: nodes with descriptor, name and no pin, least recently
@@ -62,13 +63,25 @@ struct node {
 	int fd;
 	bool live;
 	bool idle;
+	bool ages; /* on which of the idle lists */
 	bool queued; /* on the dead list */
 	bool privileged;
 	bool is_told; /* what `told` says */
 };
 
-/* Of descriptors; see node_age.c. */
-struct age {
+/* Nodes with a descriptor that nobody uses: see node_idle.c. */
+enum idle_which {
+	IDLE_AGEING,
+	IDLE_KEPT, /* directories, and what is open */
+	IDLE_LISTS
+};
+
+struct idle_list {
+	uint32_t head; /* the latest used */
+	uint32_t tail;
+};
+
+struct ageing {
 	pthread_t thread;
 	pthread_cond_t stir;
 	unsigned int seconds; /* between ticks; 0: there is no thread */
@@ -94,10 +107,9 @@ struct node_table {
 	uint32_t name_mask;
 	uint32_t name_count;
 
-	uint32_t idle_head;
-	uint32_t idle_tail;
+	struct idle_list idle[IDLE_LISTS];
 	uint32_t idle_mark; /* idle at the last tick, with all behind it */
-	struct age age;
+	struct ageing ageing;
 	size_t fds;
 	size_t max_fds;
 
@@ -153,9 +165,6 @@ static inline bool is_unsettled(const struct node_table *table)
 	return table->dead_head != NO_NODE || table->fds > table->max_fds;
 }
 
-void idle_remove(struct node_table *table, uint32_t index);
-/* Take one idle descriptor out of the cache; -1 when there is none. */
-int idle_evict(struct node_table *table);
 /* Queue the node if nothing refers to it any more. */
 void queue_if_dead(struct node_table *table, uint32_t index);
 
@@ -176,12 +185,15 @@ bool nodes_shrink(struct node_table *table);
 /* WITHOUT the lock: to the system. */
 void memory_give_back(void);
 
-/* node_age.c */
+/* node_idle.c */
 
-void age_init(struct age *age);
-/* A descriptor became idle. */
-void age_stir(struct node_table *table);
+void idle_init(struct node_table *table);
+/* Does nothing to a node that can't be evicted. */
+void idle_add(struct node_table *table, uint32_t index);
+void idle_remove(struct node_table *table, uint32_t index);
+/* Take one idle descriptor out of the cache; -1 when there is none. */
+int idle_evict(struct node_table *table);
 /* WITHOUT the lock. */
-void age_end(struct node_table *table);
+void idle_end(struct node_table *table);
 
 #endif

@@ -121,16 +121,41 @@ bool node_is_told(const struct node_ref *ref, const struct statx *stx)
 	return same;
 }
 
-void node_count_writer(struct node_table *table, uint64_t id, int change)
+/* Whether it ages depends on its handles. */
+static void idle_again(struct node_table *table, uint32_t index)
+{
+	idle_remove(table, index);
+	idle_add(table, index);
+}
+
+void node_opened(struct node_table *table, uint64_t id, bool writes)
 {
 	uint32_t index;
 
 	(void)pthread_mutex_lock(&table->lock);
 	index = node_index(table, id);
-	if (index != NO_NODE && change > 0)
-		node_at(table, index)->writers++;
-	else if (index != NO_NODE && node_at(table, index)->writers > 0)
-		node_at(table, index)->writers--;
+	if (index != NO_NODE) {
+		node_at(table, index)->handles++;
+		node_at(table, index)->writers += writes;
+		idle_again(table, index);
+	}
+	(void)pthread_mutex_unlock(&table->lock);
+}
+
+void node_closed(struct node_table *table, uint64_t id, bool writes)
+{
+	struct node *node;
+	uint32_t index;
+
+	(void)pthread_mutex_lock(&table->lock);
+	index = node_index(table, id);
+	if (index != NO_NODE && node_at(table, index)->handles > 0) {
+		node = node_at(table, index);
+		node->handles--;
+		if (writes && node->writers > 0)
+			node->writers--;
+		idle_again(table, index);
+	}
 	(void)pthread_mutex_unlock(&table->lock);
 }
 

@@ -59,46 +59,6 @@ bool identity_equal(const struct node_identity *a,
 	       a->birth_sec == b->birth_sec && a->birth_nsec == b->birth_nsec;
 }
 
-/* The idle list. */
-
-void idle_remove(struct node_table *table, uint32_t index)
-{
-	struct node *node = node_at(table, index);
-
-	if (!node->idle)
-		return;
-	if (node->prev != NO_NODE)
-		node_at(table, node->prev)->next = node->next;
-	else
-		table->idle_head = node->next;
-	if (node->next != NO_NODE)
-		node_at(table, node->next)->prev = node->prev;
-	else
-		table->idle_tail = node->prev;
-	if (table->idle_mark == index)
-		table->idle_mark = node->next;
-	node->idle = false;
-}
-
-/* Does nothing to a node that can't be evicted. */
-static void idle_add(struct node_table *table, uint32_t index)
-{
-	struct node *node = node_at(table, index);
-
-	if (node->idle || node->queued || node->pins > 0 || node->fd < 0 ||
-	    node->names == NULL)
-		return;
-	node->idle = true;
-	node->prev = NO_NODE;
-	node->next = table->idle_head;
-	if (table->idle_head != NO_NODE)
-		node_at(table, table->idle_head)->prev = index;
-	else
-		table->idle_tail = index;
-	table->idle_head = index;
-	age_stir(table);
-}
-
 void node_pin(struct node_table *table, uint32_t index)
 {
 	node_at(table, index)->pins++;
@@ -181,20 +141,6 @@ static bool bury_next(struct node_table *table)
 	return more;
 }
 
-int idle_evict(struct node_table *table)
-{
-	uint32_t index = table->idle_tail;
-	int fd;
-
-	if (index == NO_NODE)
-		return -1;
-	idle_remove(table, index);
-	fd = node_at(table, index)->fd;
-	node_at(table, index)->fd = -1;
-	table->fds--;
-	return fd;
-}
-
 /* Evict while more than so many are open. */
 static void shrink(struct node_table *table, size_t max_fds)
 {
@@ -243,14 +189,11 @@ int node_table_new(int root_fd, size_t max_fds, node_orphan_fn *orphan_hook,
 	if (table == NULL)
 		return -ENOMEM;
 	table->dead_head = NO_NODE;
-	table->idle_head = NO_NODE;
-	table->idle_tail = NO_NODE;
-	table->idle_mark = NO_NODE;
 	table->max_fds = max_fds;
 	table->orphan_hook = orphan_hook;
 	table->orphan_context = orphan_context;
 	(void)pthread_mutex_init(&table->lock, NULL);
-	age_init(&table->age);
+	idle_init(table);
 	for (size_t i = 0; i < CHANGE_LOCKS; i++)
 		(void)pthread_mutex_init(&table->change_locks[i], NULL);
 	r = backing_stat(root_fd, &stx);
@@ -274,7 +217,7 @@ struct node_table *node_table_free(struct node_table *table)
 {
 	if (table == NULL)
 		return NULL;
-	age_end(table);
+	idle_end(table);
 	for (uint32_t i = 0; i < table->block_count * NODE_BLOCK; i++) {
 		struct node *node;
 

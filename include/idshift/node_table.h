@@ -158,8 +158,13 @@ void node_tell(const struct node_ref *ref, const struct statx *stx);
 /* Is that still so? */
 bool node_is_told(const struct node_ref *ref, const struct statx *stx);
 
-/* Count the handles that are open for writing: by +1 and -1. */
-void node_count_writer(struct node_table *table, uint64_t id, int change);
+/*
+ * A handle of the file was opened, or closed.  Between the two, while the node
+ * is in use, its descriptor is kept as long as the bound lets us.
+ */
+void node_opened(struct node_table *table, uint64_t id, bool writes);
+void node_closed(struct node_table *table, uint64_t id, bool writes);
+/* Is a handle open for writing? */
 bool node_has_writer(const struct node_ref *ref);
 
 /*
