@@ -63,7 +63,7 @@ struct node {
 	int fd;
 	bool live;
 	bool idle;
-	bool ages; /* on which of the idle lists */
+	bool ages;   /* on which of the idle lists */
 	bool queued; /* on the dead list */
 	bool privileged;
 	bool is_told; /* what `told` says */
@@ -129,7 +129,7 @@ static inline struct node *node_at(const struct node_table *table,
 
 int names_init(struct node_table *table);
 /* To so many buckets, a power of two. */
-void names_resize(struct node_table *table, uint32_t buckets);
+void names_resize(struct node_table *table, uint32_t count);
 struct node_name *name_find(struct node_table *table, uint32_t parent,
 			    const char *text);
 /*

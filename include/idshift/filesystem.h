@@ -59,7 +59,7 @@ struct filesystem {
 	struct passthrough *passthrough; /* NULL: all is copied */
 	bool writeback;			 /* the kernel does that */
 	struct fuse_session *session;	 /* for notifications; NULL before */
-	pthread_mutex_t dropping; /* held by who has pages dropped */
+	pthread_mutex_t dropping;	 /* held by who has pages dropped */
 	/* statx(2) of the source may answer from a network cache. */
 	bool remote_source;
 	/* backing_dev() of the mount itself; set once it is known. */
