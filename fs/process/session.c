@@ -271,9 +271,20 @@ static int run_as_failed(const struct options *options, int r,
 			 options->run_as, strerror(-r));
 }
 
+/* What the kernel had not forgotten; its counts and ours are to agree. */
+static void print_held(struct node_table *nodes)
+{
+	struct node_table_stats stats;
+
+	node_table_stats(nodes, &stats);
+	(void)fprintf(stderr, "at the end: %zu nodes, %llu lookups\n",
+		      stats.nodes, (unsigned long long)stats.lookups);
+}
+
 static int run_confined(const struct run *run, struct error *error)
 {
 	const struct session_events *events = run->events;
+	int r;
 
 	events->mounted(events->context);
 	enter_sandbox(run);
@@ -281,7 +292,10 @@ static int run_confined(const struct run *run, struct error *error)
 	(void)node_table_start_ageing(run->fs->nodes, IDLE_SECONDS);
 	if (events->serving != NULL)
 		events->serving(events->context);
-	return serve(run->session, run->options, error);
+	r = serve(run->session, run->options, error);
+	if (run->options->debug)
+		print_held(run->fs->nodes);
+	return r;
 }
 
 /* From a mounted session to an unmounted one. */
