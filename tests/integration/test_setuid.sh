@@ -58,14 +58,26 @@ cat
 EOF2
 rm -f "$src"/* "$home/plain"/*
 
+# fill FILE: attributes, until not one more byte fits.
+fill() {
+	local i=0 size
+	for size in 3900 200 20 1; do
+		while setfattr -n "user.full$i" \
+			-v "$(head -c "$size" /dev/zero | tr '\0' x)" "$1" 2>/dev/null; do
+			i=$((i + 1))
+			((i < 200)) || return
+		done
+	done
+}
+
 # No room for a record: what had it keeps its setuid, its owner and its mode.
 full() { # MODE COMMAND...
 	local mode=$1
 	shift
 	rm -f "$src/f"
-	as sergio sh -c 'echo text >"$1" && chgrp sergio "$1" &&
-		setfattr -n user.full -v "$(head -c 3980 /dev/zero | tr "\0" x)" "$1" &&
-		chmod "$2" "$1"' sh "$src/f" "$mode"
+	as sergio sh -c 'echo text >"$1" && chgrp sergio "$1"' sh "$src/f"
+	fill "$src/f"
+	as sergio chmod "$mode" "$src/f"
 	if "${ns[@]}" "$@" "$mnt/f" 2>"$T/said" >&2; then
 		skip "$mode, no room: $*" "there is room for more on this file system"
 		return

@@ -52,8 +52,8 @@ is "mine sees somebody of group 2000" \
 	"$(in_work sergio -- stat -c %u:%g /work/dir/hers)" 65534:2000
 ok "colleagues on the host work on them" as maria \
 	sh -c "echo host >>'$project/dir/login' && rm '$project/member'"
-ok "the plain file she removed is gone inside" in_work sergio -- \
-	sh -c '! test -e /work/member'
+ok "the plain file she removed is gone inside" wait_for 5 \
+	in_work sergio -- sh -c '! test -e /work/member'
 
 # chgrp to the group is real, so that a private file becomes shared.
 ok "a private directory" in_work sergio -- su app -c '

@@ -59,6 +59,12 @@ static unsigned int run_epoch(struct driver *driver, unsigned int epoch,
 		*equal = driver_step(driver, &ops[i], check, ret);
 		driver->stats[ops[i].kind][results[TREE_A].err % ERRNOS]++;
 		note_open(&gen, &ops[i], results[TREE_A].err == 0);
+		/* The trees are no longer the same, and rightly so. */
+		if (*equal && driver_is_unmendable(driver, &ops[i])) {
+			if (!driver->options->real_owners)
+				*equal = driver_check_source(driver, ret);
+			return i + 1;
+		}
 		/*
 		 * What a refused call does elsewhere shows in the next whole
 		 * comparison as well, and shrinking finds the call; only what
@@ -67,11 +73,6 @@ static unsigned int run_epoch(struct driver *driver, unsigned int epoch,
 		failed = results[TREE_A].err || results[TREE_B].err;
 		if (*equal && failed && epoch % 4 == 1)
 			*equal = trees_equal(driver, false, ret);
-		/* The trees are no longer the same, and rightly so. */
-		if (*equal && driver_is_unmendable(driver, &ops[i])) {
-			*equal = driver_check_source(driver, ret);
-			return i + 1;
-		}
 		if (!*equal)
 			return i + 1;
 	}
