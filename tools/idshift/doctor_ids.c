@@ -68,9 +68,10 @@ static void check_subids(struct doctor *doctor, enum subid_kind kind)
 	else if (r == -ENOENT)
 		doctor_fail(doctor, what,
 			    "none: as root, 'usermod --add-sub%ss "
-			    "100000-165535 %s', or for users of a domain have "
+			    "100000-165535 %s', with ids that nobody else has "
+			    "in /etc/sub%s, or for users of a domain have "
 			    "'subid: sss' in /etc/nsswitch.conf",
-			    word, user);
+			    word, user, word);
 	else if (r < 0)
 		doctor_fail(doctor, what,
 			    "the look-up failed: check /etc/sub%s and 'subid' "

@@ -192,8 +192,9 @@ static int relate(const char *source, const char *path, char **ret_rest,
 	}
 	if (rest == NULL)
 		return error_set(error, EXIT_STATUS_USAGE,
-				 "'%s': is not below the source '%s'", path,
-				 source);
+				 "'%s': is not below the source '%s'; give "
+				 "the path that it has on the host",
+				 path, source);
 	*ret_rest = strdup(rest);
 	return *ret_rest == NULL ?
 		       error_set(error, EXIT_STATUS_OTHER, "out of memory") :

@@ -95,6 +95,24 @@ static void mend_owner(FILE *out, const struct question *q,
 	print_quoted(out, o->path);
 }
 
+static void mend_give_away(FILE *out, const struct question *q,
+			   const struct object *o)
+{
+	struct owner_spec to = q->owner;
+
+	(void)fputs("do it as the container's root, or from here with: "
+		    "idshift chown ",
+		    out);
+	if (container_id_is_mapped(to.uid))
+		(void)fprintf(out, "%u", to.uid.value);
+	if (container_id_is_mapped(to.gid))
+		(void)fprintf(out, ":%u", to.gid.value);
+	if (!container_id_is_mapped(to.uid) && !container_id_is_mapped(to.gid))
+		(void)fputs("U:G", out);
+	(void)fputc(' ', out);
+	print_quoted(out, o->path);
+}
+
 static void mend_rule(FILE *out, const struct question *q,
 		      const struct verdict *v)
 {
@@ -130,10 +148,7 @@ static void mend_rule(FILE *out, const struct question *q,
 		mend_owner(out, q, o);
 		break;
 	case ACCESS_RULE_GIVE_AWAY:
-		say_path(out,
-			 "do it as the container's root, or from here with: "
-			 "idshift chown U:G ",
-			 o);
+		mend_give_away(out, q, o);
 		break;
 	case ACCESS_RULE_NOT_IN_GROUP:
 		(void)fprintf(out,
