@@ -5,7 +5,9 @@
 
 #include <errno.h>
 #include <fuse_lowlevel.h>
+#include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <semaphore.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -23,6 +25,14 @@
 #define SATURATED_TICKS 10
 
 /*
+ * A reader stays awake for so long: where the next request comes from another
+ * CPU, to be woken costs more than that, and twice as much on a virtual one.
+ */
+#define AWAKE_NS INT64_C(50000)
+/* After so many times in vain it sleeps at once, until they come fast again. */
+#define AWAKE_TRIES 16
+
+/*
  * `reading` counts the threads that are in the kernel for a request, `wanted`
  * how many there should be able to be: a thread that comes back finds its
  * place taken when reading >= wanted, and sleeps.
@@ -31,11 +41,13 @@ struct worker {
 	struct loop *loop;
 	pthread_t id;
 	struct fuse_buf buffer; /* outlives a thread cancelled in its read */
+	unsigned int tries;	/* left, of staying awake */
 };
 
 struct loop {
 	struct fuse_session *session;
 	unsigned int max_threads;
+	bool stays_awake; /* there are CPUs enough for the callers */
 	pthread_mutex_t lock;
 	pthread_cond_t follow; /* a follower is to become a reader */
 	pthread_cond_t stir;   /* for the watchdog: requests again */
@@ -100,14 +112,39 @@ static void leave_reading(struct loop *loop)
 	(void)pthread_mutex_unlock(&loop->lock);
 }
 
+static int64_t now_ns(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
+}
+
+/* Until there is a request, or the time is over. */
+static void stay_awake(const struct worker *worker, int64_t started)
+{
+	struct pollfd device = { .fd = fuse_session_fd(worker->loop->session),
+				 .events = POLLIN };
+
+	while (poll(&device, 1, 0) == 0 && now_ns() - started < AWAKE_NS)
+		;
+}
+
 /* Only here may a thread be cancelled, when it has no request at hand. */
 static int receive(struct worker *worker)
 {
+	int64_t started = now_ns();
 	int got;
 
 	(void)pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, NULL);
+	if (worker->loop->stays_awake && worker->tries > 0)
+		stay_awake(worker, started);
 	got = fuse_session_receive_buf(worker->loop->session, &worker->buffer);
 	(void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
+	if (now_ns() - started < 2 * AWAKE_NS)
+		worker->tries = AWAKE_TRIES;
+	else if (worker->tries > 0)
+		worker->tries--;
 	return got;
 }
 
@@ -249,11 +286,21 @@ static int start(struct loop *loop, pthread_t *ret_watchdog)
 	return r;
 }
 
+/* On one CPU alone whoever stays awake keeps the others from it. */
+static bool has_several_cpus(void)
+{
+	cpu_set_t cpus;
+
+	return sched_getaffinity(0, sizeof(cpus), &cpus) == 0 &&
+	       CPU_COUNT(&cpus) > 1;
+}
+
 int loop_run(struct fuse_session *session, unsigned int max_threads)
 {
 	struct loop loop = {
 		.session = session,
 		.max_threads = max_threads,
+		.stays_awake = has_several_cpus(),
 		.wanted = 1,
 		.watching = true,
 	};
