@@ -36,7 +36,7 @@ bars() {
 		set logscale y 2
 		set yrange [0.5:*]
 		set grid ytics lc rgb "#dddddd"
-		set xtics rotate by -40 nomirror
+		set xtics rotate by 40 right nomirror scale 0
 		set key top right horizontal
 		set datafile separator tab
 		set datafile missing "?"
