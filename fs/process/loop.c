@@ -4,6 +4,7 @@
 #define FUSE_USE_VERSION 314
 
 #include <errno.h>
+#include <fcntl.h>
 #include <fuse_lowlevel.h>
 #include <poll.h>
 #include <pthread.h>
@@ -17,12 +18,17 @@
 
 /* All but the first run only while others wait: see loop_run(). */
 #define MIN_THREADS 3
-/* How often the watchdog looks while there are requests. */
-#define TICK_NS 300000L
+/*
+ * How often the watchdog looks while there are requests: often enough not to
+ * leave others waiting, too seldom to be in anybody's way.
+ */
+#define TICK_NS INT64_C(2000000)
 /* Ticks without a request after which it sleeps until the next. */
-#define IDLE_TICKS 100
-/* Ticks at each of which every reader was busy: one more is worth it. */
-#define SATURATED_TICKS 10
+#define IDLE_TICKS 25
+/* Ticks at each of which every reader was busy: one more may be worth it. */
+#define SATURATED_TICKS 5
+/* Busy readers that use less than 1 / so much of a CPU wait for the disk. */
+#define WAITING_PART 4
 
 /*
  * A reader stays awake for so long: where the next request comes from another
@@ -32,11 +38,6 @@
 /* After so many times in vain it sleeps at once, until they come fast again. */
 #define AWAKE_TRIES 16
 
-/*
- * `reading` counts the threads that are in the kernel for a request, `wanted`
- * how many there should be able to be: a thread that comes back finds its
- * place taken when reading >= wanted, and sleeps.
- */
 struct worker {
 	struct loop *loop;
 	pthread_t id;
@@ -44,10 +45,16 @@ struct worker {
 	unsigned int tries;	/* left, of staying awake */
 };
 
+/*
+ * `reading` counts the threads that are in the kernel for a request, `wanted`
+ * how many there should be able to be: a thread that comes back finds its
+ * place taken when reading >= wanted, and sleeps.
+ */
 struct loop {
 	struct fuse_session *session;
 	unsigned int max_threads;
-	bool stays_awake; /* there are CPUs enough for the callers */
+	unsigned int max_busy; /* readers that only compute: CPUs for them */
+	bool stays_awake;      /* there are CPUs enough for the callers */
 	pthread_mutex_t lock;
 	pthread_cond_t follow; /* a follower is to become a reader */
 	pthread_cond_t stir;   /* for the watchdog: requests again */
@@ -120,28 +127,29 @@ static int64_t now_ns(void)
 	return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
 }
 
-/* Until there is a request, or the time is over. */
-static void stay_awake(const struct worker *worker, int64_t started)
-{
-	struct pollfd device = { .fd = fuse_session_fd(worker->loop->session),
-				 .events = POLLIN };
-
-	while (poll(&device, 1, 0) == 0 && now_ns() - started < AWAKE_NS)
-		;
-}
-
-/* Only here may a thread be cancelled, when it has no request at hand. */
+/*
+ * The device doesn't block: who stays awake asks it again and again, and has
+ * the request with the call that finds it.  Only here may a thread be
+ * cancelled, when it has no request at hand.
+ */
 static int receive(struct worker *worker)
 {
-	int64_t started = now_ns();
+	struct fuse_session *session = worker->loop->session;
+	struct pollfd device = { .fd = fuse_session_fd(session),
+				 .events = POLLIN };
+	bool awake = worker->loop->stays_awake && worker->tries > 0;
+	int64_t started = now_ns(), passed = 0;
 	int got;
 
 	(void)pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, NULL);
-	if (worker->loop->stays_awake && worker->tries > 0)
-		stay_awake(worker, started);
-	got = fuse_session_receive_buf(worker->loop->session, &worker->buffer);
+	while ((got = fuse_session_receive_buf(session, &worker->buffer)) ==
+	       -EAGAIN) {
+		if (!awake || passed >= AWAKE_NS)
+			(void)poll(&device, 1, -1);
+		passed = now_ns() - started;
+	}
 	(void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
-	if (now_ns() - started < 2 * AWAKE_NS)
+	if (passed < 2 * AWAKE_NS)
 		worker->tries = AWAKE_TRIES;
 	else if (worker->tries > 0)
 		worker->tries--;
@@ -205,8 +213,49 @@ static void promote(struct loop *loop)
 struct watch {
 	unsigned long seen; /* requests at the last tick */
 	unsigned int quiet;
-	unsigned int saturated;
+	unsigned int saturated; /* ticks without an idle reader, */
+	int64_t since;		/* from here on, */
+	int64_t used;		/* with this much of CPU time by then */
 };
+
+static int64_t cpu_ns(void)
+{
+	struct timespec used;
+
+	(void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+	return used.tv_sec * INT64_C(1000000000) + used.tv_nsec;
+}
+
+/*
+ * All readers were busy for a while: another helps where they wait for the
+ * disk, or have CPUs left that their callers don't need.
+ */
+static bool is_worth_more(const struct loop *loop, const struct watch *watch)
+{
+	int64_t passed = now_ns() - watch->since;
+
+	if (loop->wanted >= loop->max_threads)
+		return false;
+	return loop->wanted < loop->max_busy ||
+	       (cpu_ns() - watch->used) * WAITING_PART <
+		       passed * (int64_t)loop->wanted;
+}
+
+/* Requests are being answered, and no reader is idle. */
+static void look_busy(struct loop *loop, struct watch *watch)
+{
+	if (watch->saturated++ == 0) {
+		watch->since = now_ns();
+		watch->used = cpu_ns();
+	}
+	if (watch->saturated <= SATURATED_TICKS)
+		return;
+	watch->saturated = 0;
+	if (is_worth_more(loop, watch)) {
+		loop->wanted++;
+		promote(loop);
+	}
+}
 
 /* One look, with the lock held; false when there is nothing to watch. */
 static bool look(struct loop *loop, struct watch *watch)
@@ -222,10 +271,10 @@ static bool look(struct loop *loop, struct watch *watch)
 		/* Back to one reader, a tick at a time. */
 		if (loop->wanted > 1)
 			loop->wanted--;
-	} else if (!moved) {
-		promote(loop); /* stuck in one request */
-	} else if (++watch->saturated >= SATURATED_TICKS) {
-		watch->saturated = 0;
+	} else if (moved) {
+		look_busy(loop, watch);
+	} else {
+		/* Stuck in one request; so may be the next. */
 		if (loop->wanted < loop->max_threads)
 			loop->wanted++;
 		promote(loop);
@@ -286,26 +335,41 @@ static int start(struct loop *loop, pthread_t *ret_watchdog)
 	return r;
 }
 
-/* On one CPU alone whoever stays awake keeps the others from it. */
-static bool has_several_cpus(void)
+static unsigned int cpu_count(void)
 {
 	cpu_set_t cpus;
 
-	return sched_getaffinity(0, sizeof(cpus), &cpus) == 0 &&
-	       CPU_COUNT(&cpus) > 1;
+	if (sched_getaffinity(0, sizeof(cpus), &cpus) < 0)
+		return 1;
+	return (unsigned int)CPU_COUNT(&cpus);
+}
+
+static int make_nonblocking(int fd)
+{
+	int flags = fcntl(fd, F_GETFL);
+
+	return flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0 ?
+		       -errno :
+		       0;
 }
 
 int loop_run(struct fuse_session *session, unsigned int max_threads)
 {
+	unsigned int cpus = cpu_count();
 	struct loop loop = {
 		.session = session,
 		.max_threads = max_threads,
-		.stays_awake = has_several_cpus(),
+		.max_busy = cpus > 3 ? cpus / 2 : 1,
+		/* On one alone it would keep the callers from it. */
+		.stays_awake = cpus > 1,
 		.wanted = 1,
 		.watching = true,
 	};
 	pthread_t dog;
-	int r;
+	int r = make_nonblocking(fuse_session_fd(session));
+
+	if (r < 0)
+		return r;
 
 	/*
 	 * A notification may wait for pages that another request has locked,
