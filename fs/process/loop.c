@@ -144,7 +144,9 @@ static int receive(struct worker *worker)
 	(void)pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, NULL);
 	while ((got = fuse_session_receive_buf(session, &worker->buffer)) ==
 	       -EAGAIN) {
-		if (!awake || passed >= AWAKE_NS)
+		if (awake && passed < AWAKE_NS)
+			(void)sched_yield();
+		else
 			(void)poll(&device, 1, -1);
 		passed = now_ns() - started;
 	}
