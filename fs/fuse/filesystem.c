@@ -8,6 +8,8 @@
 
 #include "idshift/backing.h"
 #include "idshift/intents.h"
+#include "idshift/records_side.h"
+#include "listing_habit.h"
 #include "ops.h"
 #include "passthrough.h"
 
@@ -42,6 +44,28 @@ static bool is_remote(int source_fd)
 	}
 }
 
+/*
+ * What was just read of a changing object counts for so long: for the requests
+ * that make up one system call.
+ */
+#define TRUST_MS 50
+
+/* Of a remote source ctimes may be old ones. */
+static int remember_records(struct filesystem *fs, int source_fd)
+{
+	struct statx stx;
+	ssize_t len;
+
+	if (fs->remote_source || backing_stat(source_fd, &stx) < 0)
+		return 0;
+	len = backing_getxattr_dir(source_fd, side_name(SIDE_OVERRIDE_STAT),
+				   NULL, 0);
+	if (len >= 0 || len == -ENODATA)
+		fs->records.xattr_dev = backing_dev(&stx);
+	return records_cache_new(fs->config.attr_timeout > 0 ? TRUST_MS : 0,
+				 &fs->records.cache);
+}
+
 int filesystem_new(const struct filesystem_config *config,
 		   const struct view_policy *policy, int source_fd,
 		   struct records_db *db, struct filesystem **ret)
@@ -57,9 +81,14 @@ int filesystem_new(const struct filesystem_config *config,
 	fs->remote_source = is_remote(source_fd);
 	(void)pthread_mutex_init(&fs->dropping, NULL);
 	locks_init();
-	r = handle_table_new(&fs->handles);
+	reads_init(fs);
+	r = remember_records(fs, source_fd);
+	if (r == 0)
+		r = handle_table_new(&fs->handles);
 	if (r == 0)
 		r = lock_table_new(&fs->locks);
+	if (r == 0)
+		r = listing_habit_new(&fs->habit);
 	if (r == 0)
 		r = node_table_new(source_fd, config->max_fds, drop_orphan, fs,
 				   &fs->nodes);
@@ -80,11 +109,12 @@ struct filesystem *filesystem_free(struct filesystem *fs)
 		return NULL;
 	fs->passthrough = passthrough_free(fs->passthrough);
 	fs->locks = lock_table_free(fs->locks);
+	fs->habit = listing_habit_free(fs->habit);
 	fs->handles = handle_table_free(fs->handles);
 	fs->nodes = node_table_free(fs->nodes);
 	fs->records.intents = intents_close(fs->records.intents);
 	fs->records.db = records_db_close(fs->records.db);
-	(void)pthread_mutex_destroy(&fs->dropping);
+	fs->records.cache = records_cache_free(fs->records.cache);
 	(void)pthread_mutex_destroy(&fs->dropping);
 	free(fs);
 	return NULL;
@@ -105,6 +135,10 @@ static void op_init(void *userdata, struct fuse_conn_info *conn)
 	/* Truncation by a SETATTR: that is where setuid is dropped. */
 	drop_capability(conn, FUSE_CAP_ATOMIC_O_TRUNC);
 	conn->want |= conn->capable & FUSE_CAP_DONT_MASK;
+	if ((conn->capable & FUSE_CAP_SPLICE_WRITE) == 0)
+		fs->config.splice = false;
+	if (fs->config.splice)
+		conn->want |= FUSE_CAP_SPLICE_WRITE;
 	/* The kernel enforces the view, ACLs too, unless we judge. */
 	if (fs->config.judge == NULL)
 		conn->want |= conn->capable & FUSE_CAP_POSIX_ACL;

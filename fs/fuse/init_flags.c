@@ -4,6 +4,7 @@
 #define FUSE_USE_VERSION 314
 
 #include <errno.h>
+#include <fcntl.h>
 #include <fuse_lowlevel.h>
 #include <linux/fuse.h>
 #include <stdatomic.h>
@@ -105,6 +106,14 @@ static ssize_t hook_writev(int fd, struct iovec *iov, int count, void *userdata)
 	return writev(fd, iov, count);
 }
 
+static ssize_t hook_splice_send(int fd_in, off_t *off_in, int fd_out,
+				off_t *off_out, size_t len, unsigned int flags,
+				void *userdata)
+{
+	(void)userdata;
+	return splice(fd_in, off_in, fd_out, off_out, len, flags);
+}
+
 #if FUSE_VERSION >= FUSE_MAKE_VERSION(3, 17)
 
 bool init_flags_want_passthrough(struct fuse_conn_info *conn)
@@ -128,6 +137,7 @@ int init_flags_install(struct fuse_session *session)
 	static const struct fuse_custom_io io = {
 		.read = hook_read,
 		.writev = hook_writev,
+		.splice_send = hook_splice_send,
 	};
 
 	return fuse_session_custom_io(session, &io, fuse_session_fd(session));

@@ -40,13 +40,19 @@ static inline void reply_result(fuse_req_t req, int r)
 /* -EACCES for an id outside the user namespace's map. */
 int caller_of(const struct filesystem *fs, fuse_req_t req, struct caller *ret);
 
-/* In the group, or with the privilege of one who is (CAP_FSETID). */
-bool caller_in_group(const struct filesystem *fs, const struct caller *caller,
-		     const struct view *view);
-
 /* Its current state on disk and as the container sees it. */
 int node_view(const struct filesystem *fs, const struct node_ref *node,
 	      struct statx *ret_stx, struct view *ret_view);
+/*
+ * The same by id.  *node is acquired, and to be released also on failure; by
+ * node_look() it need not have a descriptor.
+ */
+int node_open_look(const struct filesystem *fs, fuse_ino_t ino,
+		   struct node_ref *node, struct statx *ret_stx,
+		   struct records_seen *ret);
+int node_look(const struct filesystem *fs, fuse_ino_t ino,
+	      struct node_ref *node, struct statx *ret_stx,
+	      struct records_seen *ret);
 
 void fill_attr(const struct filesystem *fs, const struct statx *stx,
 	       const struct view *view, struct stat *ret);
@@ -74,53 +80,24 @@ static inline bool is_guarded(mode_t mode)
 }
 
 /*
- * The mode after a write, truncate or chown by the caller: no setuid, and
- * setgid only without g+x and for members (setattr_should_drop_suidgid()).
- */
-mode_t mode_without_privileges(const struct filesystem *fs,
-			       const struct caller *caller,
-			       const struct view *view);
-/*
- * Before a write.  With FUSE_HANDLE_KILLPRIV_V2 the kernel leaves this to us;
- * container root has no CAP_FSETID that would count, since that is asked for
- * in the initial namespace.  An error is the write's: it must not be done.
- */
-int drop_privileges(struct filesystem *fs, fuse_req_t req, uint64_t ino);
-/*
  * The descriptor, or another of the same file, is to stay open.  -EMFILE: it
  * can't, and is closed.  fd < 0 is passed on.
  */
 int keep_open(const struct filesystem *fs, int fd);
 
 /*
- * Around the write-back of a mapped page, which strips nothing natively: the
- * source's file system strips for real owners what it sees written.
- */
-struct privileges {
-	struct node_ref node;
-	bool locked; /* there is something to keep */
-	mode_t mode;
-	ssize_t capability_size;
-	char capability[32];
-};
-void privileges_keep(struct filesystem *fs, uint64_t ino,
-		     struct privileges *ret);
-void privileges_restore(struct privileges *kept);
-
-/*
  * An object found as `name` in a directory: a node, one lookup added, and the
  * reply.  entry->ino 0 on failure.  By name alone (the mount itself, met in
- * the source, is -ELOOP), watched: see records_view_child(); by a fresh path fd
- * (ownership taken); or with all known of it already.
+ * the source, is -ELOOP), note: see records_look_child(); or with all known of
+ * it already, and maybe a path fd, of which ownership is taken.
  */
 int enter_child(const struct filesystem *fs, const struct caller *caller,
-		const struct node_ref *parent, const char *name, bool watched,
+		const struct node_ref *parent, const char *name,
+		struct records_cache_entry *note,
 		struct fuse_entry_param *entry);
 int enter_known(const struct filesystem *fs, const struct node_ref *parent,
 		const char *name, int fd, const struct statx *stx,
 		const struct view *view, struct fuse_entry_param *entry);
-int enter(const struct filesystem *fs, const struct node_ref *parent,
-	  const char *name, int fd, struct fuse_entry_param *entry);
 /* Replies; takes the lookup back when nobody received it. */
 void reply_entered(fuse_req_t req, int r, const struct fuse_entry_param *entry);
 
@@ -152,6 +129,42 @@ bool drop_pages(struct filesystem *fs, fuse_ino_t ino, off_t from, off_t size,
 /* open(2) of a node, with widening. */
 int open_node(const struct filesystem *fs, const struct caller *caller,
 	      const struct node_ref *node, int flags);
+
+/*
+ * privileges.c
+ */
+
+/* In the group, or with the privilege of one who is (CAP_FSETID). */
+bool caller_in_group(const struct filesystem *fs, const struct caller *caller,
+		     const struct view *view);
+
+/*
+ * The mode after a write, truncate or chown by the caller: no setuid, and
+ * setgid only without g+x and for members (setattr_should_drop_suidgid()).
+ */
+mode_t mode_without_privileges(const struct filesystem *fs,
+			       const struct caller *caller,
+			       const struct view *view);
+/*
+ * Before a write.  With FUSE_HANDLE_KILLPRIV_V2 the kernel leaves this to us;
+ * container root has no CAP_FSETID that would count, since that is asked for
+ * in the initial namespace.  An error is the write's: it must not be done.
+ */
+int drop_privileges(struct filesystem *fs, fuse_req_t req, uint64_t ino);
+/*
+ * Around the write-back of a mapped page, which strips nothing natively: the
+ * source's file system strips for real owners what it sees written.
+ */
+struct privileges {
+	struct node_ref node;
+	bool locked; /* there is something to keep */
+	mode_t mode;
+	ssize_t capability_size;
+	char capability[32];
+};
+void privileges_keep(struct filesystem *fs, uint64_t ino,
+		     struct privileges *ret);
+void privileges_restore(struct privileges *kept);
 
 /*
  * Handlers, by theme.
@@ -192,8 +205,6 @@ void op_statfs(fuse_req_t req, fuse_ino_t ino);
 void close_handle(struct filesystem *fs, fuse_ino_t ino,
 		  const struct fuse_file_info *fi);
 void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
-void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
-	     struct fuse_file_info *fi);
 void op_write_buf(fuse_req_t req, fuse_ino_t ino, struct fuse_bufvec *in,
 		  off_t off, struct fuse_file_info *fi);
 void op_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
@@ -209,6 +220,13 @@ void op_copy_file_range(fuse_req_t req, fuse_ino_t ino_in, off_t off_in,
 			struct fuse_file_info *fi_in, fuse_ino_t ino_out,
 			off_t off_out, struct fuse_file_info *fi_out,
 			size_t len, int flags);
+
+/* ops_read.c */
+
+/* Once, before the first request. */
+void reads_init(struct filesystem *fs);
+void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
+	     struct fuse_file_info *fi);
 
 /* ops_lock.c */
 

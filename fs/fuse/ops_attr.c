@@ -19,57 +19,25 @@
 	 FUSE_SET_ATTR_MTIME_NOW)
 #define SET_ANY (SET_VIEW | SET_TIMES | FUSE_SET_ATTR_SIZE)
 
-/*
- * A node without a descriptor, by its name: opening it would take longer, and
- * one that is in use from the cache.  Any failure: to be opened after all.
- */
-static int view_by_name(const struct filesystem *fs, fuse_ino_t ino,
-			struct node_ref *node, struct statx *ret_stx,
-			struct view *ret_view)
-{
-	_cleanup_node_ struct node_ref dir = NODE_REF_NONE;
-	char name[NODE_NAME_MAX + 1];
-	int r;
-
-	/* Only its own server knows the attributes of an open file there. */
-	if (fs->remote_source)
-		return -EAGAIN;
-	r = node_locate(fs->nodes, ino, node, &dir, name);
-	if (r == 0)
-		r = backing_stat_child(dir.fd, name, ret_stx);
-	if (r == 0 && !node_is(node, ret_stx))
-		r = -EAGAIN;
-	if (r == 0)
-		r = records_view_child(&fs->records, dir.fd, dir.dev, name,
-				       false, ret_stx, ret_view);
-	return r;
-}
-
 static int do_getattr(struct filesystem *fs, fuse_req_t req, fuse_ino_t ino,
 		      struct stat *ret)
 {
 	_cleanup_node_ struct node_ref node = NODE_REF_NONE;
+	struct records_seen seen = { .absent = 0 };
 	struct caller caller;
 	struct statx stx;
-	struct view view = { 0 };
 	int r;
 
 	r = caller_of(fs, req, &caller);
+	if (r == 0)
+		r = node_look(fs, ino, &node, &stx, &seen);
 	if (r < 0)
 		return r;
-	if (view_by_name(fs, ino, &node, &stx, &view) < 0) {
-		node_release(&node);
-		r = node_acquire(fs->nodes, ino, &node);
-		if (r == 0)
-			r = node_view(fs, &node, &stx, &view);
-	}
-	if (r == 0) {
-		node_tell(&node, &stx);
-		if (is_guarded(view.mode))
-			node_set_privileged(&node, true);
-		fill_attr(fs, &stx, &view, ret);
-	}
-	return r;
+	node_tell(&node, &stx);
+	if (is_guarded(seen.view.mode))
+		node_set_privileged(&node, true);
+	fill_attr(fs, &stx, &seen.view, ret);
+	return 0;
 }
 
 void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
@@ -95,6 +63,7 @@ struct attr_change {
 	int handle_fd; /* -1: not through an open file */
 	bool of_writeback;
 	struct statx stx;
+	struct records_seen seen; /* from before */
 	struct view view;
 };
 
@@ -280,15 +249,31 @@ static int change_in_turn(struct attr_change *c, const struct view *want)
 	return r;
 }
 
-static int change_attributes(struct attr_change *c)
+/* What the kernel did to the mode meanwhile is on disk to be seen. */
+static int look_again(struct attr_change *c)
 {
-	struct disk_owner disk;
-	struct view want;
-	int r = node_view(c->fs, c->node, &c->stx, &c->view);
+	const struct records *records = &c->fs->records;
+	uint64_t epoch = records_cache_epoch(records->cache);
+	int r;
 
+	if (c->fs->policy->real_owners)
+		return node_view(c->fs, c->node, &c->stx, &c->view);
+	r = backing_stat(c->node->fd, &c->stx);
 	if (r < 0)
 		return r;
-	disk = backing_owner(&c->stx);
+	if ((c->to_set & SET_VIEW) != 0 || c->view.mode != c->seen.view.mode)
+		c->seen = (struct records_seen){ .view = c->view };
+	records_made(records, epoch, &c->stx, &c->seen);
+	return 0;
+}
+
+static int change_attributes(struct attr_change *c)
+{
+	struct disk_owner disk = backing_owner(&c->stx);
+	struct view want;
+	int r;
+
+	c->view = c->seen.view;
 	/* By a path that leads elsewhere now: the kernel looks again. */
 	if (c->stx.stx_nlink == 0 && c->handle_fd < 0 &&
 	    node_was_replaced(c->node))
@@ -304,13 +289,8 @@ static int change_attributes(struct attr_change *c)
 	else if (r == 0)
 		r = judge_disk(c->fs, change_in_turn(c, &want), "setattr",
 			       c->node, NULL);
-	if (r < 0)
-		return r;
-	/* What the kernel did to the mode meanwhile is on disk to be seen. */
-	if (c->fs->policy->real_owners)
-		r = node_view(c->fs, c->node, &c->stx, &c->view);
-	else
-		r = backing_stat(c->node->fd, &c->stx);
+	if (r == 0)
+		r = look_again(c);
 	if (r == 0)
 		node_set_privileged(c->node, is_guarded(c->view.mode));
 	return r;
@@ -341,21 +321,23 @@ static int do_setattr(struct filesystem *fs, fuse_req_t req, fuse_ino_t ino,
 		.to_set = to_set,
 		.handle_fd = -1,
 	};
+	pthread_mutex_t *lock;
 	int r;
 
 	change.of_writeback = is_of_writeback(fs, to_set, fi);
 	r = caller_of(fs, req, &change.caller);
 	if (r == -EACCES && change.of_writeback)
 		r = 0; /* from a thread of the kernel */
-	if (r == 0)
-		r = node_acquire(fs->nodes, ino, &node);
 	if (r < 0)
 		return r;
 	if (fi != NULL)
 		change.handle_fd = handle_fd(fs->handles, fi->fh);
-	(void)pthread_mutex_lock(node_change_lock(&node));
-	r = change_attributes(&change);
-	(void)pthread_mutex_unlock(node_change_lock(&node));
+	lock = node_change_lock_of(fs->nodes, ino);
+	(void)pthread_mutex_lock(lock);
+	r = node_open_look(fs, ino, &node, &change.stx, &change.seen);
+	if (r == 0)
+		r = change_attributes(&change);
+	(void)pthread_mutex_unlock(lock);
 	if (r == 0) {
 		node_tell(&node, &change.stx);
 		fill_attr(fs, &change.stx, &change.view, ret);

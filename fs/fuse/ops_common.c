@@ -3,8 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/xattr.h>
-#include <string.h>
 #include <sys/sysmacros.h>
 
 #include "caller.h"
@@ -38,11 +36,60 @@ int caller_of(const struct filesystem *fs, fuse_req_t req, struct caller *ret)
 int node_view(const struct filesystem *fs, const struct node_ref *node,
 	      struct statx *ret_stx, struct view *ret_view)
 {
-	int r = backing_stat(node->fd, ret_stx);
+	struct records_seen seen = { .absent = 0 };
+	int r = records_stat(&fs->records, node->fd, ret_stx, &seen);
 
-	if (r < 0)
-		return r;
-	return records_view(&fs->records, node->fd, ret_stx, ret_view);
+	if (r == 0)
+		*ret_view = seen.view;
+	return r;
+}
+
+/*
+ * By its name: to open it would take longer, and one that is in use from the
+ * cache.  Any failure: to be opened after all.
+ */
+static int look_by_name(const struct filesystem *fs, fuse_ino_t ino,
+			struct node_ref *node, struct statx *ret_stx,
+			struct records_seen *ret)
+{
+	_cleanup_node_ struct node_ref dir = NODE_REF_NONE;
+	char name[NODE_NAME_MAX + 1];
+	int r;
+
+	/* Only its own server knows the attributes of an open file there. */
+	if (fs->remote_source)
+		return -EAGAIN;
+	r = node_locate(fs->nodes, ino, node, &dir, name);
+	if (r == 0)
+		r = backing_stat_child(dir.fd, name, ret_stx);
+	if (r == 0 && !node_is(node, ret_stx))
+		r = -EAGAIN;
+	if (r == 0)
+		r = records_look_child(&fs->records, dir.fd, dir.dev, name,
+				       ret_stx, NULL, ret);
+	return r;
+}
+
+int node_open_look(const struct filesystem *fs, fuse_ino_t ino,
+		   struct node_ref *node, struct statx *ret_stx,
+		   struct records_seen *ret)
+{
+	uint64_t epoch = records_cache_epoch(fs->records.cache);
+	int r = node_acquire_stat(fs->nodes, ino, node, ret_stx);
+
+	return r < 0 ? r :
+		       records_look(&fs->records, node->fd, epoch, ret_stx,
+				    ret);
+}
+
+int node_look(const struct filesystem *fs, fuse_ino_t ino,
+	      struct node_ref *node, struct statx *ret_stx,
+	      struct records_seen *ret)
+{
+	if (look_by_name(fs, ino, node, ret_stx, ret) == 0)
+		return 0;
+	node_release(node);
+	return node_open_look(fs, ino, node, ret_stx, ret);
 }
 
 static struct timespec to_timespec(const struct statx_timestamp *time)
@@ -72,119 +119,6 @@ void fill_attr(const struct filesystem *fs, const struct statx *stx,
 		.st_mtim = to_timespec(&stx->stx_mtime),
 		.st_ctim = to_timespec(&stx->stx_ctime),
 	};
-}
-
-bool caller_in_group(const struct filesystem *fs, const struct caller *caller,
-		     const struct view *view)
-{
-	_cleanup_rights_ struct caller_rights rights = { .groups = NULL };
-
-	if (container_id_equal(caller->gid, view->gid))
-		return true;
-	if (caller_rights(fs, caller, view, &rights) < 0)
-		return false;
-	return access_in_group(&rights.who, view->gid) ||
-	       ((rights.who.caps & ACCESS_CAP_FSETID) != 0 &&
-		container_id_is_mapped(view->uid) &&
-		container_id_is_mapped(view->gid));
-}
-
-mode_t mode_without_privileges(const struct filesystem *fs,
-			       const struct caller *caller,
-			       const struct view *view)
-{
-	mode_t mode = view->mode;
-
-	if (S_ISDIR(mode) || S_ISLNK(mode))
-		return mode;
-	if ((mode & S_ISGID) != 0 &&
-	    ((mode & S_IXGRP) != 0 || !caller_in_group(fs, caller, view)))
-		mode &= ~(mode_t)S_ISGID;
-	return mode & ~(mode_t)S_ISUID;
-}
-
-int drop_privileges(struct filesystem *fs, fuse_req_t req, uint64_t ino)
-{
-	_cleanup_node_ struct node_ref node = NODE_REF_NONE;
-	struct caller caller;
-	struct statx stx;
-	struct disk_owner disk;
-	struct view view;
-	mode_t mode;
-	int r;
-
-	if (!node_is_privileged(fs->nodes, ino) ||
-	    caller_of(fs, req, &caller) < 0)
-		return 0;
-	r = node_acquire(fs->nodes, ino, &node);
-	/* Gone from the source: what is open can still be written. */
-	if (r < 0)
-		return r == -ESTALE ? 0 : r;
-	(void)pthread_mutex_lock(node_change_lock(&node));
-	r = node_view(fs, &node, &stx, &view);
-	if (r == 0) {
-		mode = mode_without_privileges(fs, &caller, &view);
-		if (mode != view.mode) {
-			view.mode = mode;
-			disk = backing_owner(&stx);
-			/* Another's loses them on disk, as it is written. */
-			if (view_is_ours(fs->policy, &disk))
-				r = records_apply(&fs->records, node.fd, &stx,
-						  &view);
-			/* A write's reply carries no mode. */
-			(void)fuse_lowlevel_notify_inval_inode(fs->session, ino,
-							       -1, 0);
-		}
-		if (r == 0)
-			node_set_privileged(&node, is_privileged(view.mode));
-	}
-	(void)pthread_mutex_unlock(node_change_lock(&node));
-	return r;
-}
-
-static bool read_privileges(struct privileges *ret)
-{
-	struct statx stx;
-
-	if (backing_stat(ret->node.fd, &stx) < 0)
-		return false;
-	ret->mode = stx.stx_mode & MODE_BITS;
-	ret->capability_size =
-		backing_getxattr(ret->node.fd, XATTR_NAME_CAPS, ret->capability,
-				 sizeof(ret->capability));
-	return is_privileged(stx.stx_mode) || ret->capability_size >= 0;
-}
-
-void privileges_keep(struct filesystem *fs, uint64_t ino,
-		     struct privileges *ret)
-{
-	*ret = (struct privileges){ .node = NODE_REF_NONE };
-	if (!fs->policy->real_owners ||
-	    node_acquire(fs->nodes, ino, &ret->node) < 0)
-		return;
-	/* Else a chmod of the meantime would be undone. */
-	(void)pthread_mutex_lock(node_change_lock(&ret->node));
-	ret->locked = read_privileges(ret);
-	if (!ret->locked)
-		(void)pthread_mutex_unlock(node_change_lock(&ret->node));
-}
-
-void privileges_restore(struct privileges *kept)
-{
-	const int fd = kept->node.fd;
-	struct privileges now = *kept;
-
-	if (kept->locked) {
-		(void)read_privileges(&now);
-		if (now.mode != kept->mode)
-			(void)backing_chmod(fd, kept->mode);
-		if (now.capability_size < 0 && kept->capability_size >= 0)
-			(void)backing_setxattr(
-				fd, XATTR_NAME_CAPS, kept->capability,
-				(size_t)kept->capability_size, 0);
-		(void)pthread_mutex_unlock(node_change_lock(&kept->node));
-	}
-	node_release(&kept->node);
 }
 
 static int view_grants(const struct filesystem *fs, const struct caller *caller,
@@ -317,55 +251,44 @@ int enter_known(const struct filesystem *fs, const struct node_ref *parent,
 	return r;
 }
 
-int enter(const struct filesystem *fs, const struct node_ref *parent,
-	  const char *name, int fd, struct fuse_entry_param *entry)
+/* By a fresh path fd, of which ownership is taken. */
+static int enter(const struct filesystem *fs, const struct node_ref *parent,
+		 const char *name, int fd, struct fuse_entry_param *entry)
 {
 	_cleanup_fd_ int owned = fd;
+	struct records_seen seen = { .absent = 0 };
 	struct statx stx;
-	struct view view = { 0 };
-	int r;
+	int r = records_stat(&fs->records, fd, &stx, &seen);
 
-	*entry = (struct fuse_entry_param){ .ino = 0 };
-	r = backing_stat(fd, &stx);
-	if (r == 0)
-		r = records_view(&fs->records, fd, &stx, &view);
 	if (r < 0)
 		return r;
-	return enter_known(fs, parent, name, take_fd(&owned), &stx, &view,
+	return enter_known(fs, parent, name, take_fd(&owned), &stx, &seen.view,
 			   entry);
 }
 
 int enter_child(const struct filesystem *fs, const struct caller *caller,
-		const struct node_ref *parent, const char *name, bool watched,
+		const struct node_ref *parent, const char *name,
+		struct records_cache_entry *note,
 		struct fuse_entry_param *entry)
 {
+	struct records_seen seen = { .absent = 0 };
 	struct statx stx;
-	struct view view = { 0 };
 	int r = stat_child(fs, caller, parent, name, &stx);
 
 	*entry = (struct fuse_entry_param){ .ino = 0 };
 	if (r < 0)
 		return r;
 	if (!fs->remote_source) {
-		r = records_view_child(&fs->records, parent->fd, parent->dev,
-				       name, watched, &stx, &view);
+		r = records_look_child(&fs->records, parent->fd, parent->dev,
+				       name, &stx, note, &seen);
 		if (r == 0)
-			return enter_known(fs, parent, name, -1, &stx, &view,
-					   entry);
+			return enter_known(fs, parent, name, -1, &stx,
+					   &seen.view, entry);
 		if (r != -EAGAIN)
 			return r;
 	}
 	r = backing_open_child(parent->fd, name);
 	return r < 0 ? r : enter(fs, parent, name, r, entry);
-}
-
-#define SECOND_NS UINT64_C(1000000000)
-
-/* Of any time; after 2262 it wraps, and still tells apart. */
-static int64_t ctime_of(const struct statx *stx)
-{
-	return (int64_t)((uint64_t)stx->stx_ctime.tv_sec * SECOND_NS +
-			 stx->stx_ctime.tv_nsec);
 }
 
 bool pages_are_current(const struct filesystem *fs, const struct node_ref *node,
@@ -377,10 +300,10 @@ bool pages_are_current(const struct filesystem *fs, const struct node_ref *node,
 	if (!fs->config.keep_cache || fs->remote_source)
 		return false;
 	if (!backing_is_settled(stx)) {
-		(void)node_pages_as_of(node, INT64_MIN);
+		(void)node_pages_as_of(node, UINT64_MAX);
 		return false;
 	}
-	return node_pages_as_of(node, ctime_of(stx));
+	return node_pages_as_of(node, backing_nanoseconds(&stx->stx_ctime));
 }
 
 /* Of size and times the kernel knows better, if it writes back. */

@@ -7,6 +7,7 @@
 #include "idshift/backing.h"
 #include "idshift/cleanup.h"
 #include "idshift/create.h"
+#include "idshift/records_side.h"
 #include "judge.h"
 #include "passthrough.h"
 
@@ -78,9 +79,10 @@ static int inherit(struct making *making)
 static int making_begin(struct making *making, fuse_req_t req,
 			fuse_ino_t parent, const char *name, mode_t mode)
 {
+	const unsigned int no_default =
+		SIDE_BIT(SIDE_ACL_DEFAULT) | SIDE_DISK_ACL_DEFAULT;
 	struct filesystem *fs = filesystem_of(req);
-	struct view dir = { 0 };
-	bool may_inherit = false;
+	struct records_seen dir = { .absent = 0 };
 	int r;
 
 	*making = (struct making){ .fs = fs, .dir = NODE_REF_NONE };
@@ -88,13 +90,10 @@ static int making_begin(struct making *making, fuse_req_t req,
 		return -EINVAL;
 	r = caller_of(fs, req, &making->caller);
 	if (r == 0)
-		r = node_acquire_stat(fs->nodes, parent, &making->dir,
-				      &making->dir_stx);
+		r = node_open_look(fs, parent, &making->dir, &making->dir_stx,
+				   &dir);
 	if (r == 0)
 		r = judge_create(fs, &making->dir, name, making_op(mode));
-	if (r == 0)
-		r = records_view_dir(&fs->records, making->dir.fd,
-				     &making->dir_stx, &dir, &may_inherit);
 	if (r < 0)
 		return r;
 	making->creation = (struct creation){
@@ -105,17 +104,17 @@ static int making_begin(struct making *making, fuse_req_t req,
 		.want = {
 			.uid = making->caller.uid,
 			.gid = making->caller.gid,
-			.mode = judge_mode(fs, &dir, mode),
+			.mode = judge_mode(fs, &dir.view, mode),
 		},
 	};
-	if ((dir.mode & S_ISGID) != 0) {
-		making->creation.want.gid = dir.gid;
+	if ((dir.view.mode & S_ISGID) != 0) {
+		making->creation.want.gid = dir.view.gid;
 		if (S_ISDIR(mode))
 			making->creation.want.mode |= S_ISGID;
 	}
 	if (S_ISLNK(mode))
 		return 0;
-	if (may_inherit)
+	if ((dir.absent & no_default) != no_default)
 		return inherit(making);
 	making->creation.want.mode &= ~(fuse_req_ctx(req)->umask & 0777);
 	return 0;

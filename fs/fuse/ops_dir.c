@@ -11,6 +11,7 @@
 #include "idshift/backing.h"
 #include "idshift/cleanup.h"
 #include "judge.h"
+#include "listing_habit.h"
 
 static int do_opendir(struct filesystem *fs, fuse_req_t req, fuse_ino_t ino,
 		      struct fuse_file_info *fi)
@@ -60,13 +61,17 @@ void op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		handle_remove(fs->handles, fi->fh);
 }
 
+/* More of one reply is read again when it's needed. */
+#define NOTES_MAX 256
+
 /* A reply under construction. */
 struct listing {
 	fuse_req_t req;
 	struct filesystem *fs;
 	const struct node_ref *dir;
 	struct caller caller;
-	bool plus;
+	bool plus;	 /* the form of the entries, */
+	bool attributes; /* which may be without */
 	char *buffer;
 	size_t size;
 	size_t used;
@@ -76,6 +81,9 @@ struct listing {
 	 */
 	enum { WATCH_UNDECIDED, WATCHED, UNWATCHED } watch;
 	struct statx before;
+	/* What was read meanwhile, to be kept when that was so. */
+	struct records_cache_entry *notes; /* NOTES_MAX, owned */
+	size_t noted;
 };
 
 static bool is_dot(const char *name)
@@ -129,7 +137,23 @@ static void drop_listed(struct listing *list)
 		at += FUSE_DIRENTPLUS_SIZE(entry);
 	}
 	list->used = 0;
+	list->noted = 0;
 	list->watch = UNWATCHED;
+}
+
+static void take_note(struct listing *list,
+		      const struct records_cache_entry *note)
+{
+	if (list->notes == NULL)
+		list->notes = malloc(NOTES_MAX * sizeof(*note));
+	if (list->notes != NULL && list->noted < NOTES_MAX)
+		list->notes[list->noted++] = *note;
+}
+
+static void keep_notes(struct listing *list)
+{
+	for (size_t i = 0; i < list->noted; i++)
+		records_cache_put(list->fs->records.cache, 0, &list->notes[i]);
 }
 
 /*
@@ -142,20 +166,22 @@ static size_t add_plus(struct listing *list, const struct dir_item *item)
 	struct fuse_entry_param entry = {
 		.attr = { .st_ino = item->ino, .st_mode = item->type },
 	};
+	struct records_cache_entry note = { .used = false };
 	size_t room = list->size - list->used, need;
 
 	/*
-	 * "." and ".." are not looked up: node id 0.  Under caller= nothing is:
-	 * to list is one thing, to look up another.
+	 * "." and ".." are not looked up: node id 0.
 	 */
-	if (!is_dot(item->name) && !is_judged(list->fs)) {
+	if (list->attributes && !is_dot(item->name)) {
 		if (enter_child(list->fs, &list->caller, list->dir, item->name,
-				is_watched(list), &entry) < 0)
+				is_watched(list) ? &note : NULL, &entry) < 0)
 			entry = (struct fuse_entry_param){
 				.attr = { .st_ino = item->ino,
 					  .st_mode = item->type },
 			};
 	}
+	if (note.used)
+		take_note(list, &note);
 	need = fuse_add_direntry_plus(list->req, list->buffer + list->used,
 				      room, item->name, &entry,
 				      (off_t)item->next);
@@ -191,10 +217,24 @@ static int fill_listing(struct listing *list, struct dir_stream *dir,
 {
 	int r = fill_once(list, dir, position);
 
-	if (!has_changed_hands(list))
+	if (!has_changed_hands(list)) {
+		keep_notes(list);
 		return r;
+	}
 	drop_listed(list);
 	return fill_once(list, dir, position);
+}
+
+/* Under caller= nobody gets them: to list is one thing, to look up another. */
+static bool wants_attributes(const struct listing *list, off_t position)
+{
+	if (is_judged(list->fs))
+		return false;
+	if (position != 0)
+		listing_habit_goes_on(list->fs->habit, list->dir, list->plus);
+	else if (list->plus)
+		return listing_habit_begin(list->fs->habit, list->dir);
+	return list->plus;
 }
 
 static void readdir_common(fuse_req_t req, fuse_ino_t ino, size_t size,
@@ -223,6 +263,8 @@ static void readdir_common(fuse_req_t req, fuse_ino_t ino, size_t size,
 		r = node_acquire(fs->nodes, ino, &node);
 	if (r == 0)
 		r = caller_of(fs, req, &list.caller);
+	if (r == 0)
+		list.attributes = wants_attributes(&list, off);
 	if (r == 0) {
 		dir_stream_lock(dir);
 		r = fill_listing(&list, dir, (uint64_t)off);
@@ -232,6 +274,7 @@ static void readdir_common(fuse_req_t req, fuse_ino_t ino, size_t size,
 		reply_result(req, r);
 	else
 		(void)fuse_reply_buf(req, buffer, list.used);
+	free(list.notes);
 }
 
 void op_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,

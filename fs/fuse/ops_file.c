@@ -129,39 +129,6 @@ void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		close_handle(fs, ino, fi);
 }
 
-void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
-	     struct fuse_file_info *fi)
-{
-	int fd = handle_fd(filesystem_of(req)->handles, fi->fh);
-	_cleanup_free_ char *buffer = NULL;
-	size_t done = 0;
-
-	(void)ino;
-	if (fd < 0) {
-		reply_result(req, fd);
-		return;
-	}
-	buffer = malloc(size > 0 ? size : 1);
-	if (buffer == NULL) {
-		reply_result(req, -ENOMEM);
-		return;
-	}
-	/* The kernel takes a short read for the end of the file. */
-	while (done < size) {
-		ssize_t got = pread(fd, buffer + done, size - done,
-				    off + (off_t)done);
-
-		if (got < 0 && done == 0) {
-			reply_result(req, -errno);
-			return;
-		}
-		if (got <= 0)
-			break;
-		done += (size_t)got;
-	}
-	(void)fuse_reply_buf(req, buffer, done);
-}
-
 /* All of the data to one place; the count written or -errno. */
 static ssize_t write_at(int fd, const char *data, size_t size, off_t off,
 			bool append)

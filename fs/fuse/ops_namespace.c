@@ -10,6 +10,7 @@
 #include "idshift/backing.h"
 #include "idshift/cleanup.h"
 #include "judge.h"
+#include "listing_habit.h"
 
 /* The kernel sends a few thousand; others want the table too. */
 #define FORGET_AT_ONCE ((size_t)128)
@@ -25,7 +26,9 @@ static int do_lookup(struct filesystem *fs, fuse_req_t req, fuse_ino_t parent,
 	if (r == 0)
 		r = node_acquire(fs->nodes, parent, &dir);
 	if (r == 0)
-		r = enter_child(fs, &caller, &dir, name, false, entry);
+		r = enter_child(fs, &caller, &dir, name, NULL, entry);
+	if (r == 0 && !S_ISDIR(entry->attr.st_mode))
+		listing_habit_looked_up(fs->habit, &dir);
 	return r;
 }
 
@@ -265,7 +268,7 @@ static int do_link(struct filesystem *fs, fuse_req_t req, fuse_ino_t ino,
 		r = backing_link(node.fd, dir.fd, newname);
 	r = judge_disk(fs, r, "link", &dir, newname);
 	if (r == 0)
-		r = enter_child(fs, &caller, &dir, newname, false, entry);
+		r = enter_child(fs, &caller, &dir, newname, NULL, entry);
 	return r;
 }
 

@@ -111,15 +111,35 @@ static ssize_t get_acl(struct target *target, enum name_kind kind, char *value,
 	return r < 0 ? r : (ssize_t)need;
 }
 
-/*
- * The kernel asks before the first write of each file.  All there is of a
- * regular one would be in an attribute.
- */
-static bool has_no_capability(const struct target *target)
+/* Where the object could have such an attribute. */
+static unsigned int places(const struct filesystem *fs, enum name_kind kind)
 {
-	return !target->fs->policy->real_owners && S_ISREG(target->node.type) &&
-	       backing_getxattr(target->node.fd, side_name(SIDE_CAPABILITY),
-				NULL, 0) == -ENODATA;
+	switch (kind) {
+	case NAME_ACL_ACCESS:
+		return SIDE_BIT(SIDE_ACL_ACCESS) | SIDE_DISK_ACL_ACCESS;
+	case NAME_ACL_DEFAULT:
+		return SIDE_BIT(SIDE_ACL_DEFAULT) | SIDE_DISK_ACL_DEFAULT;
+	case NAME_CAPABILITY:
+		return fs->policy->real_owners ? 0 : SIDE_BIT(SIDE_CAPABILITY);
+	default:
+		return 0;
+	}
+}
+
+/*
+ * Most have none, and the kernel asks for the capability before the first
+ * write of each file, ls(1) for the ACL of each.
+ */
+static bool is_absent(struct filesystem *fs, fuse_ino_t ino,
+		      enum name_kind kind)
+{
+	_cleanup_node_ struct node_ref node = NODE_REF_NONE;
+	unsigned int wanted = places(fs, kind);
+	struct records_seen seen = { .absent = 0 };
+	struct statx stx;
+
+	return wanted != 0 && node_look(fs, ino, &node, &stx, &seen) == 0 &&
+	       (seen.absent & wanted) == wanted;
 }
 
 static ssize_t do_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name,
@@ -131,12 +151,9 @@ static ssize_t do_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name,
 
 	if (kind == NAME_FOREIGN || kind == NAME_UNSUPPORTED)
 		return refuse(kind, false);
-	r = target_begin(&target, req, ino,
-			 kind == NAME_DISK || kind == NAME_CAPABILITY);
-	if (r == 0 && kind == NAME_CAPABILITY)
-		r = has_no_capability(&target) ?
-			    -ENODATA :
-			    backing_stat(target.node.fd, &target.stx);
+	if (is_absent(filesystem_of(req), ino, kind))
+		return -ENODATA;
+	r = target_begin(&target, req, ino, kind == NAME_DISK);
 	if (r < 0)
 		return r;
 	if (kind == NAME_CAPABILITY)

@@ -45,7 +45,7 @@ struct node_name {
 struct node {
 	struct node_identity identity;
 	uint64_t lookups;
-	int64_t pages_ctime; /* see node_pages_as_of() */
+	uint64_t pages_ctime; /* see node_pages_as_of() */
 	struct node_content told;
 	struct node_name *names; /* the latest first */
 	uint32_t generation;
@@ -66,6 +66,7 @@ struct node {
 	bool ages;   /* on which of the idle lists */
 	bool queued; /* on the dead list */
 	bool privileged;
+	bool listed;
 	bool is_told; /* what `told` says */
 };
 

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "idshift/backing.h"
 #include "node_internal.h"
 
 void node_set_privileged(const struct node_ref *ref, bool privileged)
@@ -24,6 +25,23 @@ bool node_is_privileged(struct node_table *table, uint64_t id)
 		privileged = node_at(table, index)->privileged;
 	(void)pthread_mutex_unlock(&table->lock);
 	return privileged;
+}
+
+void node_set_listed(const struct node_ref *ref, bool listed)
+{
+	(void)pthread_mutex_lock(&ref->table->lock);
+	node_at(ref->table, ref->index)->listed = listed;
+	(void)pthread_mutex_unlock(&ref->table->lock);
+}
+
+bool node_is_listed(const struct node_ref *ref)
+{
+	bool listed;
+
+	(void)pthread_mutex_lock(&ref->table->lock);
+	listed = node_at(ref->table, ref->index)->listed;
+	(void)pthread_mutex_unlock(&ref->table->lock);
+	return listed;
 }
 
 void node_path(const struct node_ref *ref, char *buf, size_t size)
@@ -70,7 +88,7 @@ bool node_was_replaced(const struct node_ref *ref)
 	return named;
 }
 
-bool node_pages_as_of(const struct node_ref *ref, int64_t ctime)
+bool node_pages_as_of(const struct node_ref *ref, uint64_t ctime)
 {
 	struct node *node;
 	bool already;
@@ -83,12 +101,6 @@ bool node_pages_as_of(const struct node_ref *ref, int64_t ctime)
 	return already;
 }
 
-/* Of times more than 584 years apart two may be alike. */
-static uint64_t nanoseconds(const struct statx_timestamp *time)
-{
-	return (uint64_t)time->tv_sec * UINT64_C(1000000000) + time->tv_nsec;
-}
-
 void node_tell(const struct node_ref *ref, const struct statx *stx)
 {
 	struct node_content told = { 0 };
@@ -97,8 +109,8 @@ void node_tell(const struct node_ref *ref, const struct statx *stx)
 	if (stx != NULL)
 		told = (struct node_content){
 			.size = stx->stx_size,
-			.mtime = nanoseconds(&stx->stx_mtime),
-			.ctime = nanoseconds(&stx->stx_ctime),
+			.mtime = backing_nanoseconds(&stx->stx_mtime),
+			.ctime = backing_nanoseconds(&stx->stx_ctime),
 		};
 	(void)pthread_mutex_lock(&ref->table->lock);
 	node = node_at(ref->table, ref->index);
@@ -115,9 +127,23 @@ bool node_is_told(const struct node_ref *ref, const struct statx *stx)
 	(void)pthread_mutex_lock(&ref->table->lock);
 	node = node_at(ref->table, ref->index);
 	same = node->is_told && node->told.size == stx->stx_size &&
-	       node->told.mtime == nanoseconds(&stx->stx_mtime) &&
-	       node->told.ctime == nanoseconds(&stx->stx_ctime);
+	       node->told.mtime == backing_nanoseconds(&stx->stx_mtime) &&
+	       node->told.ctime == backing_nanoseconds(&stx->stx_ctime);
 	(void)pthread_mutex_unlock(&ref->table->lock);
+	return same;
+}
+
+bool node_is_told_size(struct node_table *table, uint64_t id, uint64_t size)
+{
+	bool same = false;
+	uint32_t index;
+
+	(void)pthread_mutex_lock(&table->lock);
+	index = node_index(table, id);
+	if (index != NO_NODE)
+		same = node_at(table, index)->is_told &&
+		       node_at(table, index)->told.size == size;
+	(void)pthread_mutex_unlock(&table->lock);
 	return same;
 }
 

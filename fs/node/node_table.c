@@ -245,7 +245,12 @@ struct node_table *node_table_free(struct node_table *table)
 
 pthread_mutex_t *node_change_lock(const struct node_ref *ref)
 {
-	return &ref->table->change_locks[ref->index % CHANGE_LOCKS];
+	return node_change_lock_of(ref->table, ref->id);
+}
+
+pthread_mutex_t *node_change_lock_of(struct node_table *table, uint64_t id)
+{
+	return &table->change_locks[(uint32_t)id % CHANGE_LOCKS];
 }
 
 void node_table_stats(struct node_table *table, struct node_table_stats *ret)

@@ -36,6 +36,8 @@
 
 /* Requests take so many for a moment, if there are not very few. */
 #define SPARE_FDS 64
+/* With fewer than this none is for pipes. */
+#define PIPES_FROM 1024
 
 /*
  * As many descriptors as we may have; a quarter of them for the cache.  What
@@ -51,6 +53,7 @@ static void bound_descriptors(const struct options *options,
 		limit.rlim_cur = limit.rlim_max;
 		(void)setrlimit(RLIMIT_NOFILE, &limit);
 	}
+	config->splice = limit.rlim_cur >= PIPES_FROM;
 	config->max_fds = limit.rlim_cur / 4;
 	if (options->max_fds > 0 && options->max_fds < limit.rlim_cur / 2)
 		config->max_fds = options->max_fds;

@@ -19,6 +19,7 @@
 #endif
 #ifndef SYS_getxattrat
 #define SYS_getxattrat 464 /* Linux 6.13; likewise */
+#define SYS_listxattrat 465
 #endif
 
 /* Longer than a tick of the kernel's clock for times of files. */
@@ -57,8 +58,15 @@ int backing_open_child(int dir_fd, const char *name)
 int backing_reopen(int path_fd, int flags)
 {
 	char path[PROC_PATH_MAX];
+	int fd;
 
 	flags &= ~(O_CREAT | O_EXCL | O_NOFOLLOW);
+	/* A shorter way, but one that has to be searched, and to exist. */
+	if ((flags & (O_DIRECTORY | O_PATH)) == O_DIRECTORY) {
+		fd = openat(path_fd, ".", flags | O_CLOEXEC);
+		if (fd >= 0 || (errno != EACCES && errno != ENOENT))
+			return result(fd);
+	}
 	return result(open(proc_path(path_fd, path), flags | O_CLOEXEC));
 }
 
@@ -170,28 +178,43 @@ struct getxattr_args {
 	uint32_t flags;
 };
 
+/* getxattrat(2) and its like; they are missing all together. */
+static atomic_bool xattrat_missing;
+
+static ssize_t xattrat_result(long ret)
+{
+	if (ret >= 0)
+		return ret;
+	/* EPERM: a seccomp filter; reading says it of no attribute. */
+	if (errno != ENOSYS && errno != EPERM)
+		return -errno;
+	atomic_store(&xattrat_missing, true);
+	return -ENOSYS;
+}
+
 /* -ENOSYS: take the longer way, by the magic link. */
 static ssize_t getxattrat_child(int dir_fd, const char *child, const char *name,
 				void *value, size_t size)
 {
-	static atomic_bool missing;
 	struct getxattr_args args = {
 		.value = (uintptr_t)value,
 		.size = size < UINT32_MAX ? (uint32_t)size : UINT32_MAX,
 	};
-	long len;
 
-	if (atomic_load_explicit(&missing, memory_order_relaxed))
+	if (atomic_load_explicit(&xattrat_missing, memory_order_relaxed))
 		return -ENOSYS;
-	len = syscall(SYS_getxattrat, dir_fd, child, AT_SYMLINK_NOFOLLOW, name,
-		      &args, sizeof(args));
-	if (len >= 0)
-		return len;
-	/* EPERM: a seccomp filter; reading says it of no attribute. */
-	if (errno != ENOSYS && errno != EPERM)
-		return -errno;
-	atomic_store(&missing, true);
-	return -ENOSYS;
+	return xattrat_result(syscall(SYS_getxattrat, dir_fd, child,
+				      AT_SYMLINK_NOFOLLOW, name, &args,
+				      sizeof(args)));
+}
+
+ssize_t backing_listxattr_child(int dir_fd, const char *child, char *list,
+				size_t size)
+{
+	if (atomic_load_explicit(&xattrat_missing, memory_order_relaxed))
+		return -ENOSYS;
+	return xattrat_result(syscall(SYS_listxattrat, dir_fd, child,
+				      AT_SYMLINK_NOFOLLOW, list, size));
 }
 
 ssize_t backing_getxattr(int path_fd, const char *name, void *value,

@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <stdbool.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -28,6 +29,8 @@ struct dir_stream {
 	size_t at;	   /* in the buffer */
 	size_t at_before;
 	size_t filled;
+	bool given; /* entries, since the last seek */
+	bool ended; /* seen together with entries, to be said next time */
 	_Alignas(struct raw_dirent) char buffer[BUFFER_SIZE];
 };
 
@@ -41,6 +44,7 @@ int dir_stream_new(int fd, struct dir_stream **ret)
 	dir->fd = fd;
 	dir->position = dir->before = 0;
 	dir->at = dir->at_before = dir->filled = 0;
+	dir->given = dir->ended = false;
 	*ret = dir;
 	return 0;
 }
@@ -72,13 +76,15 @@ void dir_stream_unlock(struct dir_stream *dir)
 
 int dir_stream_seek(struct dir_stream *dir, uint64_t position)
 {
+	dir->given = false;
 	/* Rewinding reads afresh, as rewinddir(3) promises. */
-	if (position == dir->position && position != 0)
+	if (position == dir->position && (position != 0 || dir->filled == 0))
 		return 0;
 	if (lseek(dir->fd, (off_t)position, SEEK_SET) < 0)
 		return -errno;
 	dir->position = position;
 	dir->at = dir->filled = 0;
+	dir->ended = false;
 	return 0;
 }
 
@@ -98,11 +104,13 @@ int dir_stream_next(struct dir_stream *dir, struct dir_item *ret)
 	const struct raw_dirent *entry;
 
 	if (dir->at >= dir->filled) {
-		int r = fill(dir);
+		int r = dir->ended ? 0 : fill(dir);
 
+		dir->ended = r == 0 && dir->given;
 		if (r <= 0)
 			return r;
 	}
+	dir->given = true;
 	entry = (const struct raw_dirent *)(dir->buffer + dir->at);
 	dir->before = dir->position;
 	dir->at_before = dir->at;

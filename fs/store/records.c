@@ -66,19 +66,30 @@ static bool mode_counts(const struct view *view,
 	       (view->mode & MODE_BITS) == (record->mode & MODE_BITS);
 }
 
+/* Records of others' objects don't count, real owners need none. */
+static bool may_be_recorded(const struct records *records,
+			    const struct disk_owner *disk)
+{
+	return !records->policy->real_owners &&
+	       view_is_ours(records->policy, disk);
+}
+
 int recorded_read(const struct records *records, int path_fd,
 		  const struct statx *stx, bool with_acl, struct recorded *ret)
 {
 	struct disk_owner disk = backing_owner(stx);
 	struct override_stat record;
+	struct records_seen known;
 	int r;
 
 	ret->len = 0;
 	ret->acl = NULL;
 	view_of(records->policy, &disk, NULL, &ret->view);
 	/* Strangers' records don't count: don't even look. */
-	if (records->policy->real_owners ||
-	    !view_is_ours(records->policy, &disk))
+	if (!may_be_recorded(records, &disk))
+		return 0;
+	if (records_cache_get(records->cache, stx, &known) &&
+	    (known.absent & SIDE_BIT(SIDE_OVERRIDE_STAT)) != 0)
 		return 0;
 	r = read_record(records, path_fd, stx, ret);
 	if (r < 0 || ret->len == 0)
@@ -109,71 +120,162 @@ void recorded_done(struct recorded *recorded)
 	recorded->acl = NULL;
 }
 
+/* Is what an object has beside it among its attributes, if anywhere? */
+static bool lists_sides(const struct records *records, const struct statx *stx)
+{
+	return side_in_xattr(stx) && records->xattr_dev != 0 &&
+	       records->xattr_dev == backing_dev(stx);
+}
+
+/* Without the cache. */
+static int look(const struct records *records, int path_fd,
+		const struct statx *stx, struct records_seen *ret)
+{
+	struct disk_owner disk = backing_owner(stx);
+	bool recorded = may_be_recorded(records, &disk);
+	_cleanup_recorded_ struct recorded now = { .acl = NULL };
+	int r = 0;
+
+	*ret = (struct records_seen){ .absent = 0 };
+	if (lists_sides(records, stx) && (recorded || S_ISDIR(stx->stx_mode)))
+		ret->absent =
+			SIDE_ALL & ~(S_ISDIR(stx->stx_mode) ?
+					     side_present_child(path_fd, ".") :
+					     side_present(path_fd));
+	view_of(records->policy, &disk, NULL, &ret->view);
+	if (recorded && (ret->absent & SIDE_BIT(SIDE_OVERRIDE_STAT)) == 0) {
+		r = recorded_read(records, path_fd, stx, false, &now);
+		ret->view = now.view;
+		ret->view.acl = NULL;
+		if (r == 0 && now.len == 0)
+			ret->absent |= SIDE_BIT(SIDE_OVERRIDE_STAT);
+	}
+	return r < 0 && r != -EACCES ? r : 0;
+}
+
 int records_view(const struct records *records, int path_fd,
 		 const struct statx *stx, struct view *ret)
 {
-	_cleanup_recorded_ struct recorded now = { .acl = NULL };
-	int r = recorded_read(records, path_fd, stx, false, &now);
+	struct records_seen seen = { .absent = 0 };
+	int r = 0;
 
-	if (r < 0 && r != -EACCES)
+	if (!records_cache_get(records->cache, stx, &seen))
+		r = look(records, path_fd, stx, &seen);
+	if (r == 0)
+		*ret = seen.view;
+	return r;
+}
+
+int records_look(const struct records *records, int path_fd, uint64_t epoch,
+		 const struct statx *stx, struct records_seen *ret)
+{
+	struct records_cache_entry entry;
+	bool settled;
+	int r;
+
+	if (records_cache_get(records->cache, stx, ret))
+		return 0;
+	settled = backing_is_settled(stx);
+	r = look(records, path_fd, stx, ret);
+	if (r < 0)
 		return r;
-	*ret = now.view;
-	ret->acl = NULL;
+	entry = records_cache_entry(records->cache, stx, settled, ret);
+	records_cache_put(records->cache, epoch, &entry);
 	return 0;
 }
 
-int records_view_child(const struct records *records, int dir_fd,
-		       uint64_t dir_dev, const char *name, bool watched,
-		       const struct statx *stx, struct view *ret)
+int records_stat(const struct records *records, int path_fd,
+		 struct statx *ret_stx, struct records_seen *ret)
 {
-	struct disk_owner disk = backing_owner(stx);
-	struct override_stat record;
-	char text[RECORD_READ_MAX];
-	struct statx again;
+	uint64_t epoch = records_cache_epoch(records->cache);
+	int r = backing_stat(path_fd, ret_stx);
+
+	return r < 0 ? r : records_look(records, path_fd, epoch, ret_stx, ret);
+}
+
+/* The record by name, 0 for none; -EAGAIN. */
+static ssize_t read_child(const struct records *records, int dir_fd,
+			  const char *name, const struct statx *stx,
+			  char text[RECORD_READ_MAX], unsigned int *ret_absent)
+{
+	const unsigned int bit = SIDE_BIT(SIDE_OVERRIDE_STAT);
 	ssize_t len;
 
-	view_of(records->policy, &disk, NULL, ret);
-	if (records->policy->real_owners ||
-	    !view_is_ours(records->policy, &disk))
+	*ret_absent = 0;
+	if (lists_sides(records, stx))
+		*ret_absent = SIDE_ALL & ~side_present_child(dir_fd, name);
+	if ((*ret_absent & bit) != 0)
 		return 0;
-	/* The database's key begins with the file system. */
-	if (dir_dev != backing_dev(stx))
-		return -EAGAIN;
 	len = side_read_child(records->db, dir_fd, name, stx,
-			      SIDE_OVERRIDE_STAT, text, sizeof(text));
-	if (len < 0)
-		return -EAGAIN;
-	/*
-	 * Whose record it is, or who has none: the name may have led elsewhere
-	 * meanwhile.  Without its record an object would be the mounting
-	 * user's for all in the container.
-	 */
-	if (!watched && (!backing_is_settled(stx) ||
-			 backing_stat_child(dir_fd, name, &again) < 0 ||
-			 !backing_is_unchanged(stx, &again)))
-		return -EAGAIN;
+			      SIDE_OVERRIDE_STAT, text, RECORD_READ_MAX);
 	if (len == 0)
-		return 0;
-	if (override_stat_parse(text, (size_t)len, &record) < 0)
-		return -EAGAIN;
-	view_of(records->policy, &disk, &record, ret);
-	return mode_counts(ret, &record) || S_ISLNK(stx->stx_mode) ? 0 :
-								     -EAGAIN;
+		*ret_absent |= bit;
+	return len < 0 ? -EAGAIN : len;
 }
 
-int records_view_dir(const struct records *records, int path_fd,
-		     const struct statx *stx, struct view *ret,
-		     bool *ret_default_acl)
+/*
+ * Whose record it is, or who has none: the name may have led elsewhere
+ * meanwhile.  Without its record an object would be the mounting user's for
+ * all in the container.
+ */
+static bool name_stayed(int dir_fd, const char *name, const struct statx *stx)
+{
+	struct statx again;
+
+	return backing_stat_child(dir_fd, name, &again) == 0 &&
+	       backing_is_unchanged(stx, &again);
+}
+
+int records_look_child(const struct records *records, int dir_fd,
+		       uint64_t dir_dev, const char *name,
+		       const struct statx *stx,
+		       struct records_cache_entry *note,
+		       struct records_seen *ret)
 {
 	struct disk_owner disk = backing_owner(stx);
-	unsigned int present = side_present(path_fd);
+	struct records_cache_entry entry;
+	struct override_stat record;
+	char text[RECORD_READ_MAX];
+	bool settled;
+	ssize_t len;
 
-	*ret_default_acl =
-		(present & (1U << SIDE_ACL_DEFAULT | SIDE_DISK_ACL)) != 0;
-	if ((present & 1U << SIDE_OVERRIDE_STAT) != 0)
-		return records_view(records, path_fd, stx, ret);
-	view_of(records->policy, &disk, NULL, ret);
+	*ret = (struct records_seen){ .absent = 0 };
+	view_of(records->policy, &disk, NULL, &ret->view);
+	if (!may_be_recorded(records, &disk) ||
+	    records_cache_get(records->cache, stx, ret))
+		return 0;
+	settled = backing_is_settled(stx);
+	/* The database's key begins with the file system. */
+	if (dir_dev != backing_dev(stx) || (note == NULL && !settled))
+		return -EAGAIN;
+	len = read_child(records, dir_fd, name, stx, text, &ret->absent);
+	if (len < 0 || (note == NULL && !name_stayed(dir_fd, name, stx)))
+		return -EAGAIN;
+	if (len > 0) {
+		if (override_stat_parse(text, (size_t)len, &record) < 0)
+			return -EAGAIN;
+		view_of(records->policy, &disk, &record, &ret->view);
+		if (!mode_counts(&ret->view, &record) &&
+		    !S_ISLNK(stx->stx_mode))
+			return -EAGAIN;
+	}
+	if (settled) {
+		entry = records_cache_entry(records->cache, stx, true, ret);
+		if (note != NULL)
+			*note = entry;
+		else
+			records_cache_put(records->cache, 0, &entry);
+	}
 	return 0;
+}
+
+void records_made(const struct records *records, uint64_t epoch,
+		  const struct statx *stx, const struct records_seen *seen)
+{
+	struct records_cache_entry entry =
+		records_cache_entry(records->cache, stx, false, seen);
+
+	records_cache_put(records->cache, epoch, &entry);
 }
 
 void records_forget(const struct records *records, int path_fd,

@@ -263,7 +263,10 @@ static int write_default(const struct records *records, int path_fd,
 int records_acl_hand_on(const struct records *records, int path_fd,
 			const struct statx *stx, const struct acl *acl)
 {
-	return write_default(records, path_fd, stx, acl);
+	int r = write_default(records, path_fd, stx, acl);
+
+	records_cache_drop(records->cache, stx);
+	return r;
 }
 
 /* acl with container ids.  What counts is written before the other goes. */
@@ -378,7 +381,9 @@ int records_acl_set(const struct records *records, int path_fd,
 			      group_to_container, &inside);
 	if (r < 0)
 		return r;
-	if (type == RECORDS_ACL_DEFAULT)
-		return set_default(records, path_fd, stx, inside);
-	return set_access(records, path_fd, stx, inside, drop_setgid);
+	r = type == RECORDS_ACL_DEFAULT ?
+		    set_default(records, path_fd, stx, inside) :
+		    set_access(records, path_fd, stx, inside, drop_setgid);
+	records_cache_drop(records->cache, stx);
+	return r;
 }

@@ -154,6 +154,7 @@ static int write_value(const struct records *records, int path_fd,
 	r = side_write(records->db, path_fd, stx, SIDE_CAPABILITY, value, size);
 	if (r == 0 && !side_in_xattr(stx))
 		r = backing_touch_ctime(path_fd, stx);
+	records_cache_drop(records->cache, stx);
 	return r;
 }
 

@@ -348,6 +348,7 @@ int records_change(const struct records *records, int path_fd,
 	r = change_all(&c, want, forget_acl, disk_acl);
 	if (r < 0)
 		change_undo(&c);
+	records_cache_drop(records->cache, stx);
 	intent_end(records, c.intent);
 	recorded_done(&c.old);
 	acl_free(c.old_disk_acl);

@@ -82,26 +82,45 @@ ssize_t side_read_child(struct records_db *db, int dir_fd, const char *name,
 	return len == -ENODATA ? 0 : len;
 }
 
-unsigned int side_present(int path_fd)
+/* Enough for what is usual; of more, everything may be there. */
+#define NAMES_MAX 1024
+
+static unsigned int find_sides(const char *names, ssize_t size)
 {
-	char names[1024];
-	ssize_t size = backing_listxattr(path_fd, names, sizeof(names));
 	unsigned int found = 0;
 
 	if (size < 0)
-		return UINT_MAX; /* too many, or kept in the database */
+		return SIDE_ALL; /* too many, or kept in the database */
 	for (size_t at = 0; at < (size_t)size;) {
 		size_t len = strnlen(names + at, (size_t)size - at);
 
+		if (strncmp(names + at, ACL_XATTR_ACCESS, len + 1) == 0)
+			found |= SIDE_DISK_ACL_ACCESS;
 		if (strncmp(names + at, ACL_XATTR_DEFAULT, len + 1) == 0)
-			found |= SIDE_DISK_ACL;
+			found |= SIDE_DISK_ACL_DEFAULT;
 		for (int side = 0; side < SIDE_COUNT; side++) {
 			if (strncmp(names + at, sides[side].name, len + 1) == 0)
-				found |= 1U << side;
+				found |= SIDE_BIT(side);
 		}
 		at += len + 1;
 	}
 	return found;
+}
+
+unsigned int side_present(int path_fd)
+{
+	char names[NAMES_MAX];
+
+	return find_sides(names,
+			  backing_listxattr(path_fd, names, sizeof(names)));
+}
+
+unsigned int side_present_child(int dir_fd, const char *name)
+{
+	char names[NAMES_MAX];
+
+	return find_sides(names, backing_listxattr_child(dir_fd, name, names,
+							 sizeof(names)));
 }
 
 bool side_exists(struct records_db *db, int path_fd, const struct statx *stx,

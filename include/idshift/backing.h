@@ -41,6 +41,11 @@ int backing_stat(int path_fd, struct statx *ret);
 int backing_stat_child(int dir_fd, const char *name, struct statx *ret);
 struct disk_owner backing_owner(const struct statx *stx);
 uint64_t backing_dev(const struct statx *stx);
+/* Of times more than 584 years apart two may be alike. */
+static inline uint64_t backing_nanoseconds(const struct statx_timestamp *time)
+{
+	return (uint64_t)time->tv_sec * UINT64_C(1000000000) + time->tv_nsec;
+}
 
 /*
  * By inode and ctime.  Of a directory that was settled: nor has one of its
@@ -76,6 +81,9 @@ ssize_t backing_listxattr(int path_fd, char *list, size_t size);
 /* Of an entry of a directory; not followed if it is a symbolic link. */
 ssize_t backing_getxattr_child(int dir_fd, const char *child, const char *name,
 			       void *value, size_t size);
+/* -ENOSYS: before Linux 6.13. */
+ssize_t backing_listxattr_child(int dir_fd, const char *child, char *list,
+				size_t size);
 
 /* linkat(2) of an object by descriptor (also one made with O_TMPFILE). */
 int backing_link(int fd, int dir_fd, const char *name);

@@ -19,6 +19,7 @@
 
 struct fuse_lowlevel_ops;
 struct fuse_session;
+struct listing_habit;
 struct passthrough;
 
 struct filesystem_config {
@@ -26,6 +27,7 @@ struct filesystem_config {
 	bool xattrs;	  /* user.* attributes are served */
 	bool host_locks;  /* locks are taken on the source */
 	bool keep_cache;  /* pages outlive the last close */
+	bool splice;	  /* there are descriptors for pipes, some a thread */
 	bool passthrough; /* where the kernel offers it; passthrough.h */
 	/*
 	 * The kernel may keep what was written, sizes and times of files, as
@@ -55,6 +57,7 @@ struct filesystem {
 	struct node_table *nodes;
 	struct handle_table *handles;
 	struct lock_table *locks;
+	struct listing_habit *habit;
 	/* Set by INIT, before any other request. */
 	struct passthrough *passthrough; /* NULL: all is copied */
 	bool writeback;			 /* the kernel does that */

@@ -131,6 +131,10 @@ void node_renamed(struct node_table *table, const struct node_ref *parent,
 void node_set_privileged(const struct node_ref *ref, bool privileged);
 bool node_is_privileged(struct node_table *table, uint64_t id);
 
+/* A hint kept with a directory: it was listed without attributes. */
+void node_set_listed(const struct node_ref *ref, bool listed);
+bool node_is_listed(const struct node_ref *ref);
+
 /*
  * Its path below the root, by the names known ("/" for the root itself); "?"
  * stands for what is not known or does not fit.
@@ -148,7 +152,7 @@ bool node_was_replaced(const struct node_ref *ref);
  * Note that the kernel's pages of the file are of this ctime (nanoseconds) from
  * now on; true when they were already.
  */
-bool node_pages_as_of(const struct node_ref *ref, int64_t ctime);
+bool node_pages_as_of(const struct node_ref *ref, uint64_t ctime);
 
 /*
  * What the kernel was last told of the object's content: size, mtime, ctime.
@@ -157,6 +161,8 @@ bool node_pages_as_of(const struct node_ref *ref, int64_t ctime);
 void node_tell(const struct node_ref *ref, const struct statx *stx);
 /* Is that still so? */
 bool node_is_told(const struct node_ref *ref, const struct statx *stx);
+/* Was that the size? */
+bool node_is_told_size(struct node_table *table, uint64_t id, uint64_t size);
 
 /*
  * A handle of the file was opened, or closed.  Between the two, while the node
@@ -172,6 +178,7 @@ bool node_has_writer(const struct node_ref *ref);
  * object; shared with other nodes, taken before no other lock.
  */
 pthread_mutex_t *node_change_lock(const struct node_ref *ref);
+pthread_mutex_t *node_change_lock_of(struct node_table *table, uint64_t id);
 
 /*
  * Close what is cached and not in use: for who needs the descriptors more.

@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 
 #include "idshift/acl.h"
+#include "idshift/records_cache.h"
 #include "idshift/records_db.h"
 #include "idshift/view.h"
 
@@ -22,6 +23,13 @@ struct records {
 	struct records_db *db;
 	/* NULL: a SIGKILL between the steps of a change leaves it half done */
 	struct intents *intents;
+	struct records_cache *cache; /* NULL: all is read each time */
+	/*
+	 * backing_dev() of the file system that is known to keep user.*
+	 * attributes: what isn't listed there isn't in the database either.
+	 * 0: none is.
+	 */
+	uint64_t xattr_dev;
 };
 
 /*
@@ -31,24 +39,37 @@ struct records {
  */
 int records_view(const struct records *records, int path_fd,
 		 const struct statx *stx, struct view *ret);
+/*
+ * The same, and what stands beside it (the sides of records_side.h); epoch is
+ * records_cache_epoch() from before the statx.
+ */
+int records_look(const struct records *records, int path_fd, uint64_t epoch,
+		 const struct statx *stx, struct records_seen *ret);
+/* The same, and its statx. */
+int records_stat(const struct records *records, int path_fd,
+		 struct statx *ret_stx, struct records_seen *ret);
 
 /*
  * The same of an entry of a directory, without opening it; stx is what
- * backing_stat_child() said, dir_dev the directory's backing_dev().  watched:
- * the caller notices if a name in there changes hands.  -EAGAIN: it did so, or
- * the record needs a closer look: open it and ask records_view().
+ * backing_stat_child() said, dir_dev the directory's backing_dev().
+ *
+ * note is for who notices if a name in there changes hands: what may be put
+ * into the cache if none did.  Others give NULL.
+ *
+ * -EAGAIN  it did so, or the record needs a closer look: open it
  */
-int records_view_child(const struct records *records, int dir_fd,
-		       uint64_t dir_dev, const char *name, bool watched,
-		       const struct statx *stx, struct view *ret);
+int records_look_child(const struct records *records, int dir_fd,
+		       uint64_t dir_dev, const char *name,
+		       const struct statx *stx,
+		       struct records_cache_entry *note,
+		       struct records_seen *ret);
 
 /*
- * The view of a directory, and whether it may have a default ACL, on disk or
- * recorded: what a creation in it needs to know.
+ * We have just made the object, or brought it to this view: nobody needs to
+ * read it at once.  epoch: records_cache_epoch() from before its statx.
  */
-int records_view_dir(const struct records *records, int path_fd,
-		     const struct statx *stx, struct view *ret,
-		     bool *ret_default_acl);
+void records_made(const struct records *records, uint64_t epoch,
+		  const struct statx *stx, const struct records_seen *seen);
 
 /*
  * Bring the object to the wanted view (ids of ID_NONE stay as they are seen):

@@ -44,11 +44,15 @@ ssize_t side_read_child(struct records_db *db, int dir_fd, const char *name,
 			const struct statx *stx, enum side side, void *value,
 			size_t size);
 /*
- * Which of the sides, as bits 1 << side, an object may have; SIDE_DISK_ACL
- * for a default ACL of the disk's own.  One system call.
+ * Which of the sides, as bits 1 << side, an object may have as an attribute;
+ * and the same of what the disk itself has.  One system call.
  */
-#define SIDE_DISK_ACL (1U << SIDE_COUNT)
+#define SIDE_BIT(side) (1U << (side))
+#define SIDE_DISK_ACL_ACCESS SIDE_BIT(SIDE_COUNT)
+#define SIDE_DISK_ACL_DEFAULT SIDE_BIT(SIDE_COUNT + 1)
+#define SIDE_ALL (SIDE_BIT(SIDE_COUNT + 2) - 1)
 unsigned int side_present(int path_fd);
+unsigned int side_present_child(int dir_fd, const char *name);
 bool side_exists(struct records_db *db, int path_fd, const struct statx *stx,
 		 enum side side);
 /* size 0 removes it; 0 also when there was none. */
