@@ -74,6 +74,23 @@ static bool may_be_recorded(const struct records *records,
 	       view_is_ours(records->policy, disk);
 }
 
+/* Without looking: by its ctime, or as it had no record a moment ago. */
+static bool recall(const struct records *records, const struct statx *stx,
+		   struct records_seen *ret)
+{
+	struct disk_owner disk = backing_owner(stx);
+	unsigned int absent;
+
+	if (records_cache_get(records->cache, stx, ret))
+		return true;
+	absent = records_cache_absent(records->cache, stx);
+	if ((absent & SIDE_BIT(SIDE_OVERRIDE_STAT)) == 0)
+		return false;
+	*ret = (struct records_seen){ .absent = absent };
+	view_of(records->policy, &disk, NULL, &ret->view);
+	return true;
+}
+
 int recorded_read(const struct records *records, int path_fd,
 		  const struct statx *stx, bool with_acl, struct recorded *ret)
 {
@@ -88,7 +105,7 @@ int recorded_read(const struct records *records, int path_fd,
 	/* Strangers' records don't count: don't even look. */
 	if (!may_be_recorded(records, &disk))
 		return 0;
-	if (records_cache_get(records->cache, stx, &known) &&
+	if (recall(records, stx, &known) &&
 	    (known.absent & SIDE_BIT(SIDE_OVERRIDE_STAT)) != 0)
 		return 0;
 	r = read_record(records, path_fd, stx, ret);
@@ -159,7 +176,7 @@ int records_view(const struct records *records, int path_fd,
 	struct records_seen seen = { .absent = 0 };
 	int r = 0;
 
-	if (!records_cache_get(records->cache, stx, &seen))
+	if (!recall(records, stx, &seen))
 		r = look(records, path_fd, stx, &seen);
 	if (r == 0)
 		*ret = seen.view;
@@ -173,7 +190,7 @@ int records_look(const struct records *records, int path_fd, uint64_t epoch,
 	bool settled;
 	int r;
 
-	if (records_cache_get(records->cache, stx, ret))
+	if (recall(records, stx, ret))
 		return 0;
 	settled = backing_is_settled(stx);
 	r = look(records, path_fd, stx, ret);
@@ -241,8 +258,7 @@ int records_look_child(const struct records *records, int dir_fd,
 
 	*ret = (struct records_seen){ .absent = 0 };
 	view_of(records->policy, &disk, NULL, &ret->view);
-	if (!may_be_recorded(records, &disk) ||
-	    records_cache_get(records->cache, stx, ret))
+	if (!may_be_recorded(records, &disk) || recall(records, stx, ret))
 		return 0;
 	settled = backing_is_settled(stx);
 	/* The database's key begins with the file system. */

@@ -58,15 +58,14 @@ struct records_cache *records_cache_free(struct records_cache *cache)
 	return NULL;
 }
 
-/* Never 0; it wraps after 49 days, what is kept till then is wrong for one. */
+/* It wraps: what was read 49 days ago is trusted once more. */
 static uint32_t now_ms(void)
 {
 	struct timespec now;
 
 	(void)clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
 	return (uint32_t)((uint64_t)now.tv_sec * 1000 +
-			  (uint64_t)now.tv_nsec / 1000000) |
-	       1;
+			  (uint64_t)now.tv_nsec / 1000000);
 }
 
 static uint64_t birth_of(const struct statx *stx)
@@ -104,12 +103,19 @@ static struct records_cache_entry *find(struct set *set, uint64_t dev,
 	return NULL;
 }
 
-static bool holds(const struct records_cache_entry *entry,
+static bool is_trusted(const struct records_cache *cache,
+		       const struct records_cache_entry *entry)
+{
+	return now_ms() - entry->at < cache->trust_ms;
+}
+
+static bool holds(const struct records_cache *cache,
+		  const struct records_cache_entry *entry,
 		  const struct statx *stx)
 {
 	return entry->ctime == backing_nanoseconds(&stx->stx_ctime) &&
 	       entry->birth == birth_of(stx) &&
-	       (entry->until == 0 || (int32_t)(entry->until - now_ms()) > 0);
+	       (entry->settled || is_trusted(cache, entry));
 }
 
 bool records_cache_get(struct records_cache *cache, const struct statx *stx,
@@ -124,7 +130,7 @@ bool records_cache_get(struct records_cache *cache, const struct statx *stx,
 		return false;
 	(void)pthread_mutex_lock(lock_of(cache, at));
 	entry = find(&cache->sets[at], dev, stx->stx_ino);
-	found = entry != NULL && holds(entry, stx);
+	found = entry != NULL && holds(cache, entry, stx);
 	if (found)
 		*ret = (struct records_seen){
 			.view = { .uid = CONTAINER_ID(entry->uid),
@@ -136,6 +142,24 @@ bool records_cache_get(struct records_cache *cache, const struct statx *stx,
 	return found;
 }
 
+unsigned int records_cache_absent(struct records_cache *cache,
+				  const struct statx *stx)
+{
+	uint64_t dev = backing_dev(stx);
+	unsigned int at = set_of(dev, stx->stx_ino), absent = 0;
+	const struct records_cache_entry *entry;
+
+	if (cache == NULL || cache->trust_ms == 0)
+		return 0;
+	(void)pthread_mutex_lock(lock_of(cache, at));
+	entry = find(&cache->sets[at], dev, stx->stx_ino);
+	if (entry != NULL && entry->birth == birth_of(stx) &&
+	    is_trusted(cache, entry))
+		absent = entry->absent;
+	(void)pthread_mutex_unlock(lock_of(cache, at));
+	return absent;
+}
+
 uint64_t records_cache_epoch(struct records_cache *cache)
 {
 	return cache != NULL ? atomic_load(&cache->epoch) : 0;
@@ -145,7 +169,7 @@ struct records_cache_entry records_cache_entry(
 	const struct records_cache *cache, const struct statx *stx,
 	bool settled, const struct records_seen *seen)
 {
-	struct records_cache_entry entry = {
+	return (struct records_cache_entry){
 		.dev = backing_dev(stx),
 		.ino = stx->stx_ino,
 		.birth = birth_of(stx),
@@ -154,12 +178,10 @@ struct records_cache_entry records_cache_entry(
 		.gid = seen->view.gid.value,
 		.mode = (uint16_t)seen->view.mode,
 		.absent = (uint8_t)seen->absent,
+		.settled = settled,
 		.used = cache != NULL && (settled || cache->trust_ms > 0),
+		.at = now_ms(),
 	};
-
-	if (entry.used && !settled)
-		entry.until = (now_ms() + cache->trust_ms) | 1;
-	return entry;
 }
 
 void records_cache_put(struct records_cache *cache, uint64_t epoch,
@@ -172,7 +194,7 @@ void records_cache_put(struct records_cache *cache, uint64_t epoch,
 	if (cache == NULL || !entry->used)
 		return;
 	(void)pthread_mutex_lock(lock_of(cache, at));
-	if (entry->until == 0 || atomic_load(&cache->epoch) == epoch) {
+	if (entry->settled || atomic_load(&cache->epoch) == epoch) {
 		set = &cache->sets[at];
 		place = find(set, entry->dev, entry->ino);
 		if (place == NULL) {

@@ -5,7 +5,9 @@
  *
  * A ctime that was fresh then may stand for one more change, as it moves by
  * ticks of the clock (before Linux 6.13).  What was read at such a one counts
- * for the trust's time only, and never beyond a change of ours.
+ * for the trust's time only, and never beyond a change of ours.  For so long
+ * what was absent is taken to be so whatever the ctime: that of a directory
+ * moves with each of its entries.
  *
  * Of a fixed size: what was put long ago goes.  Thread-safe.
  */
@@ -33,10 +35,11 @@ struct records_cache_entry {
 	uint64_t ctime;
 	uint32_t uid;
 	uint32_t gid;
-	uint32_t until; /* milliseconds; 0: as long as ctime stays */
+	uint32_t at; /* when it was read, in milliseconds */
 	uint16_t mode;
 	uint8_t absent;
-	bool used; /* else there is nothing in it */
+	bool settled : 1; /* counts as long as ctime stays */
+	bool used : 1;	  /* else there is nothing in it */
 };
 
 /* trust_ms: what was read at a fresh ctime counts for so long.  -ENOMEM. */
@@ -49,6 +52,10 @@ struct records_cache *records_cache_free(struct records_cache *cache);
 /* True: known, as of this statx. */
 bool records_cache_get(struct records_cache *cache, const struct statx *stx,
 		       struct records_seen *ret);
+
+/* Those of its sides that were absent a moment ago. */
+unsigned int records_cache_absent(struct records_cache *cache,
+				  const struct statx *stx);
 
 /* To be asked for before the statx of what will be put. */
 uint64_t records_cache_epoch(struct records_cache *cache);

@@ -5,7 +5,7 @@
  * SWAP_WITH of the same directory change places.
  *
  *   SWAP_AFTER=stat    once it was looked at (statx(2))
- *   SWAP_AFTER=twice   then, and back once its attribute was read
+ *   SWAP_AFTER=twice   then, and back once its attributes were asked for
  *   SWAP_AFTER=make    once it was made
  */
 #include <dlfcn.h>
@@ -23,6 +23,7 @@
 
 #ifndef SYS_getxattrat
 #define SYS_getxattrat 464
+#define SYS_listxattrat 465
 #endif
 
 typedef int statx_fn(int dir, const char *path, int flags, unsigned int mask,
@@ -113,7 +114,7 @@ long syscall(long number, ...)
 	va_end(more);
 	r = ((syscall_fn *)next("syscall"))(number, args[0], args[1], args[2],
 					    args[3], args[4], args[5]);
-	if (number == SYS_getxattrat)
+	if (number == SYS_getxattrat || number == SYS_listxattrat)
 		swap_back();
 	return r;
 }

@@ -146,6 +146,27 @@ static void test_fresh(void **state)
 	expect(cache, &other, true);
 }
 
+/* What a directory lacks it lacks for a while, whatever happens in it. */
+static void test_absent(void **state)
+{
+	const struct timespec wait = { .tv_nsec = (TRUST_MS + 50) * 1000000L };
+	struct records_cache *cache = *state;
+	struct statx stx = file(7, 100), later = file(7, 101), other;
+
+	assert_int_equal(records_cache_absent(cache, &stx), 0);
+	put(cache, &stx, true, 0);
+	assert_int_equal(records_cache_absent(cache, &later), 0x2a);
+	other = later;
+	other.stx_btime.tv_nsec++;
+	assert_int_equal(records_cache_absent(cache, &other), 0);
+	records_cache_drop(cache, &later);
+	assert_int_equal(records_cache_absent(cache, &later), 0);
+	put(cache, &stx, true, 0);
+	(void)nanosleep(&wait, NULL);
+	assert_int_equal(records_cache_absent(cache, &later), 0);
+	expect(cache, &stx, true);
+}
+
 static void test_no_trust(void **state)
 {
 	struct statx stx = file(7, 100);
@@ -153,10 +174,12 @@ static void test_no_trust(void **state)
 
 	(void)state;
 	assert_int_equal(records_cache_new(0, &cache), 0);
+	assert_int_equal(records_cache_absent(NULL, &stx), 0);
 	put(cache, &stx, false, records_cache_epoch(cache));
 	expect(cache, &stx, false);
 	put(cache, &stx, true, 0);
 	expect(cache, &stx, true);
+	assert_int_equal(records_cache_absent(cache, &stx), 0);
 	assert_null(records_cache_free(cache));
 }
 
@@ -193,6 +216,7 @@ int main(void)
 						setup, teardown),
 		cmocka_unit_test_setup_teardown(test_drop, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_fresh, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_absent, setup, teardown),
 		cmocka_unit_test(test_no_trust),
 		cmocka_unit_test_setup_teardown(test_bounded, setup, teardown),
 	};
