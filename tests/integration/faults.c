@@ -159,7 +159,64 @@ static int do_utimens(void)
 	return utimensat(AT_FDCWD, "w/file", times, 0);
 }
 
+/* More than a page and less than the kernel reads at once. */
+#define DATA_SIZE 100000
+
+static char data[DATA_SIZE];
+
+static int do_write(void)
+{
+	int fd = open("w/file", O_WRONLY);
+	ssize_t put;
+
+	if (fd < 0)
+		return -1;
+	put = write(fd, data, sizeof(data));
+	if (close(fd) < 0 || put < 0)
+		return -1;
+	return put == sizeof(data) ? 0 : (errno = EBADMSG, -1);
+}
+
+/* EBADMSG: what was read isn't what is there, or not all of it. */
+static int do_read(void)
+{
+	static char got[DATA_SIZE + 1];
+	size_t done = 0;
+	ssize_t n;
+	int fd = open("w/data", O_RDONLY);
+
+	if (fd < 0)
+		return -1;
+	while ((n = read(fd, got + done, sizeof(got) - done)) > 0)
+		done += (size_t)n;
+	if (close(fd) < 0 || n < 0)
+		return -1;
+	if (done == sizeof(data) && memcmp(got, data, done) == 0)
+		return 0;
+	errno = EBADMSG;
+	return -1;
+}
+
+static int do_list(void)
+{
+	DIR *dir = opendir("w");
+	unsigned int entries = 0;
+
+	if (dir == NULL)
+		return -1;
+	errno = 0;
+	while (readdir(dir) != NULL)
+		entries++;
+	if (errno == 0 && entries != 7)
+		errno = EBADMSG;
+	(void)closedir(dir);
+	return errno == 0 ? 0 : -1;
+}
+
 static const struct operation operations[] = {
+	{ "write", "w/file", do_write, false },
+	{ "read", "w/data", do_read, false },
+	{ "list", "w/file", do_list, false },
 	{ "create", "w/new", do_create, false },
 	{ "create 0400", "w/new", do_create_strange, false },
 	{ "mkdir", "w/new", do_mkdir, false },
@@ -200,13 +257,18 @@ static int make_objects(void)
 	fd = open("w/second", O_CREAT | O_EXCL | O_RDWR, 0600);
 	if (fd < 0 || close(fd) < 0 || symlink("target", "w/link") < 0)
 		return -1;
-	return mkdir("w/dir", 0711);
+	if (mkdir("w/dir", 0711) < 0)
+		return -1;
+	fd = open("w/data", O_CREAT | O_EXCL | O_WRONLY, 0600);
+	if (fd < 0 || write(fd, data, sizeof(data)) != sizeof(data))
+		return -1;
+	return close(fd);
 }
 
 static int remove_all(void)
 {
 	static const char *const names[] = { "w/file", "w/second", "w/link",
-					     "w/new" };
+					     "w/new", "w/data" };
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		(void)unlink(names[i]);
@@ -349,6 +411,8 @@ static bool once(const struct operation *op, int call, int error,
 		injected++;
 		same_error += got == error;
 	}
+	if (got == EBADMSG)
+		breach(op, call, error, "wrong data, or not all of it");
 	/* EACCES is what a file answers whose owner may not read it. */
 	unreadable = error == EACCES && strstr(control->name, "getxattr");
 	if (!unreadable && got == 0 && !same_state(&now, after))
@@ -403,6 +467,8 @@ int main(int argc, char **argv)
 		return 1;
 	}
 	disk_uid = st.st_uid;
+	for (size_t i = 0; i < sizeof(data); i++)
+		data[i] = (char)(i % 251 + 1);
 	see_as(disk_uid);
 	if (chdir(mount) < 0) {
 		perror(mount);

@@ -19,6 +19,7 @@
 #include <sys/statfs.h>
 #include <sys/syscall.h>
 #include <sys/types.h>
+#include <sys/uio.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
@@ -42,9 +43,13 @@ __attribute__((constructor)) static void open_control(void)
 static int changes(const char *name)
 {
 	static const char *const reading[] = {
-		"open",	      "openat",		  "statx",    "getxattr",
-		"lgetxattr",  "listxattr",	  "readlink", "readlinkat",
-		"getdents64", "name_to_handle_at"
+		"open",	      "openat",
+		"statx",      "getxattr",
+		"lgetxattr",  "listxattr",
+		"readlink",   "readlinkat",
+		"getdents64", "name_to_handle_at",
+		"pread64",    "splice",
+		"pipe2",      "fcntl"
 	};
 
 	for (size_t i = 0; i < sizeof(reading) / sizeof(reading[0]); i++) {
@@ -134,6 +139,16 @@ CALL(int, name_to_handle_at,
 CALL(ssize_t, readlinkat,
      (int dir, const char *path, char *target, size_t size),
      (dir, path, target, size))
+CALL(ssize_t, pread64, (int fd, void *data, size_t size, off_t at),
+     (fd, data, size, at))
+CALL(ssize_t, pwritev64v2,
+     (int fd, const struct iovec *parts, int count, off_t at, int flags),
+     (fd, parts, count, at, flags))
+CALL(ssize_t, splice,
+     (int in, off_t *in_at, int out, off_t *out_at, size_t size,
+      unsigned int flags),
+     (in, in_at, out, out_at, size, flags))
+CALL(int, pipe2, (int fds[2], int flags), (fds, flags))
 /* LMDB's commits, and intents. */
 CALL(int, fdatasync, (int fd), (fd))
 CALL(ssize_t, pwrite64, (int fd, const void *data, size_t size, off_t at),
@@ -170,8 +185,22 @@ int __open64_2(const char *path, int flags)
 	return open_common("open", AT_FDCWD, path, flags, 0);
 }
 
+int fcntl64(int fd, int command, ...)
+{
+	int (*real)(int, int, ...) =
+		(int (*)(int, int, ...))dlsym(RTLD_NEXT, "fcntl64");
+	va_list more;
+	long argument;
+
+	va_start(more, command);
+	argument = va_arg(more, long);
+	va_end(more);
+	return fails("fcntl") ? -1 : real(fd, command, argument);
+}
+
 #ifndef SYS_getxattrat
 #define SYS_getxattrat 464
+#define SYS_listxattrat 465
 #endif
 
 /* Of those that the C library has no function for. */
@@ -184,6 +213,8 @@ static const char *call_name(long number)
 		return "openat";
 	case SYS_getxattrat:
 		return "getxattr";
+	case SYS_listxattrat:
+		return "listxattr";
 	default:
 		return "fchmodat2";
 	}
