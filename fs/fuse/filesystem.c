@@ -2,11 +2,13 @@
 #include "idshift/filesystem.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/magic.h>
 #include <stdlib.h>
 #include <sys/vfs.h>
 
 #include "idshift/backing.h"
+#include "idshift/cleanup.h"
 #include "idshift/intents.h"
 #include "idshift/records_side.h"
 #include "listing_habit.h"
@@ -23,6 +25,15 @@ static void drop_orphan(void *context, int path_fd, mode_t type)
 		return;
 	if (backing_stat(path_fd, &stx) == 0 && stx.stx_nlink == 0)
 		records_forget(&fs->records, path_fd, &stx);
+}
+
+/* A file that is open can be used on, whatever became of its names. */
+static int open_again(void *context, uint64_t id)
+{
+	struct filesystem *fs = context;
+	_cleanup_fd_ int fd = handle_dup_of(fs->handles, id);
+
+	return fd < 0 ? fd : backing_reopen(fd, O_PATH);
 }
 
 static bool is_remote(int source_fd)
@@ -71,6 +82,9 @@ int filesystem_new(const struct filesystem_config *config,
 		   struct records_db *db, struct filesystem **ret)
 {
 	struct filesystem *fs = calloc(1, sizeof(*fs));
+	const struct node_hooks hooks = { .orphan = drop_orphan,
+					  .reopen = open_again,
+					  .context = fs };
 	int r;
 
 	if (fs == NULL)
@@ -90,7 +104,7 @@ int filesystem_new(const struct filesystem_config *config,
 	if (r == 0)
 		r = listing_habit_new(&fs->habit);
 	if (r == 0)
-		r = node_table_new(source_fd, config->max_fds, drop_orphan, fs,
+		r = node_table_new(source_fd, config->max_fds, &hooks,
 				   &fs->nodes);
 	if (r < 0) {
 		(void)filesystem_free(fs);

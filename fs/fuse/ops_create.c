@@ -151,45 +151,29 @@ static int making_enter(struct making *making, int path_fd,
 	return r;
 }
 
-/* The backing id or 0; -errno. */
-static int hold_open(const struct making *making, uint64_t ino)
-{
-	struct filesystem *fs = making->fs;
-	_cleanup_node_ struct node_ref node = NODE_REF_NONE;
-	int r;
-
-	if (fs->passthrough == NULL)
-		return 0;
-	r = node_acquire(fs->nodes, ino, &node);
-	return r < 0 ? r :
-		       passthrough_opened(
-			       fs->passthrough, fs->session, ino,
-			       is_privileged(making->creation.want.mode) ?
-				       -1 :
-				       node.fd);
-}
-
-/* A handle and an entry for the file that was made; as hold_open(). */
+/*
+ * A handle and an entry for the file that was made: the backing id of
+ * passthrough.h, or 0; -errno.  The node has no descriptor until it needs one.
+ */
 static int give_out(struct making *making, int file_fd,
 		    struct fuse_entry_param *entry, uint64_t *handle)
 {
 	struct filesystem *fs = making->fs;
+	bool privileged = is_privileged(making->creation.want.mode);
 	_cleanup_fd_ int fd = keep_open(fs, file_fd);
-	int path_fd, r;
+	int r;
 
 	if (fd < 0)
 		return fd;
-	/* Without one the node opens one when it is needed. */
-	path_fd = backing_reopen(fd, O_PATH);
-	r = enter_known(fs, &making->dir, making->creation.name,
-			path_fd < 0 ? -1 : path_fd, &making->stx, &making->view,
-			entry);
+	r = enter_known(fs, &making->dir, making->creation.name, -1,
+			&making->stx, &making->view, entry);
 	if (r < 0)
 		return r;
-	r = handle_add_file(fs->handles, fd, handle);
+	r = handle_add_file(fs->handles, entry->ino, fd, handle);
 	if (r == 0) {
+		r = passthrough_opened(fs->passthrough, fs->session, entry->ino,
+				       privileged ? -1 : fd);
 		(void)take_fd(&fd);
-		r = hold_open(making, entry->ino);
 		if (r < 0)
 			handle_remove(fs->handles, *handle);
 	}
@@ -203,7 +187,7 @@ static int make_file(struct making *making)
 	return create_file(&making->creation, &making->stx, &making->view);
 }
 
-/* As hold_open(). */
+/* As give_out(). */
 static int do_create(struct making *making, int flags,
 		     struct fuse_entry_param *entry, uint64_t *handle)
 {

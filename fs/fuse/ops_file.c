@@ -64,6 +64,55 @@ static int open_source(const struct filesystem *fs, const struct caller *caller,
 	return fd;
 }
 
+/*
+ * By name, which takes fewer calls than by a descriptor of the node's.  Any
+ * failure, such as another object there: to be opened by that after all.  A
+ * privileged daemon must not open what just came there, which may be a device.
+ */
+static int open_by_name(struct filesystem *fs, fuse_ino_t ino,
+			const struct fuse_file_info *fi, struct node_ref *node,
+			struct statx *ret_stx)
+{
+	const struct acting_user *acting = &fs->policy->acting;
+	_cleanup_node_ struct node_ref dir = NODE_REF_NONE;
+	_cleanup_fd_ int fd = -1;
+	char name[NODE_NAME_MAX + 1];
+	int r;
+
+	if (fs->remote_source || fs->writeback || is_judged(fs) ||
+	    (acting->uid.value == 0 && !acting->userns_root))
+		return -EAGAIN;
+	r = node_locate(fs->nodes, ino, node, &dir, name);
+	if (r < 0)
+		return r;
+	fd = backing_open_file(dir.fd, name, source_flags(fi->flags));
+	r = fd < 0 ? fd : backing_stat(fd, ret_stx);
+	if (r < 0)
+		return r;
+	return node_is(node, ret_stx) ? keep_open(fs, take_fd(&fd)) : -EAGAIN;
+}
+
+static int open_by_node(struct filesystem *fs, const struct caller *caller,
+			fuse_ino_t ino, struct fuse_file_info *fi,
+			struct node_ref *node, struct statx *ret_stx)
+{
+	int fd, r = node_acquire_stat(fs->nodes, ino, node, ret_stx);
+
+	if (r < 0)
+		return r;
+	/* By a path that leads elsewhere now: the kernel looks again. */
+	if (ret_stx->stx_nlink == 0 && node_was_replaced(node))
+		return -ESTALE;
+	r = judge_access(fs, node, wanted_by(fi->flags),
+			 (fi->flags & OPEN_FOR_EXEC) != 0 ? "exec" : "open");
+	if (r == 0 && (fi->flags & O_NOATIME) != 0)
+		r = judge_owner(fs, node, "open with O_NOATIME");
+	if (r < 0)
+		return r;
+	fd = open_source(fs, caller, node, fi);
+	return fd < 0 ? judge_disk(fs, fd, "open", node, NULL) : fd;
+}
+
 /* The backing id of passthrough.h, or 0; -errno. */
 static int do_open(struct filesystem *fs, fuse_req_t req, fuse_ino_t ino,
 		   struct fuse_file_info *fi)
@@ -72,32 +121,23 @@ static int do_open(struct filesystem *fs, fuse_req_t req, fuse_ino_t ino,
 	_cleanup_fd_ int fd = -1;
 	struct caller caller;
 	struct statx stx = { 0 };
-	int r;
+	int r = caller_of(fs, req, &caller);
 
-	r = caller_of(fs, req, &caller);
-	if (r == 0)
-		r = node_acquire_stat(fs->nodes, ino, &node, &stx);
 	if (r < 0)
 		return r;
-	/* By a path that leads elsewhere now: the kernel looks again. */
-	if (stx.stx_nlink == 0 && node_was_replaced(&node))
-		return -ESTALE;
-	r = judge_access(fs, &node, wanted_by(fi->flags),
-			 (fi->flags & OPEN_FOR_EXEC) != 0 ? "exec" : "open");
-	if (r == 0 && (fi->flags & O_NOATIME) != 0)
-		r = judge_owner(fs, &node, "open with O_NOATIME");
-	if (r < 0)
-		return r;
-	fd = open_source(fs, &caller, &node, fi);
+	fd = open_by_name(fs, ino, fi, &node, &stx);
+	if (fd < 0) {
+		node_release(&node);
+		fd = open_by_node(fs, &caller, ino, fi, &node, &stx);
+	}
 	if (fd < 0)
-		return judge_disk(fs, fd, "open", &node, NULL);
-	r = handle_add_file(fs->handles, fd, &fi->fh);
+		return fd;
+	r = handle_add_file(fs->handles, ino, fd, &fi->fh);
 	if (r < 0)
 		return r;
-	(void)take_fd(&fd);
 	r = passthrough_opened(fs->passthrough, fs->session, ino,
-			       node_is_privileged(fs->nodes, ino) ? -1 :
-								    node.fd);
+			       node_is_privileged(fs->nodes, ino) ? -1 : fd);
+	(void)take_fd(&fd);
 	if (r < 0) {
 		handle_remove(fs->handles, fi->fh);
 		return r;

@@ -2,6 +2,7 @@
 #include "idshift/handle_table.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -15,6 +16,7 @@ struct handle {
 	uint32_t generation;
 	uint32_t next_free;
 	bool open;
+	uint64_t node; /* of a file */
 	int fd;
 	struct dir_stream *dir;
 };
@@ -90,8 +92,8 @@ static int grow(struct handle_table *table)
 	return 0;
 }
 
-static int add(struct handle_table *table, int fd, struct dir_stream *dir,
-	       uint64_t *ret)
+static int add(struct handle_table *table, uint64_t node, int fd,
+	       struct dir_stream *dir, uint64_t *ret)
 {
 	struct handle *handle;
 	int r = 0;
@@ -105,6 +107,7 @@ static int add(struct handle_table *table, int fd, struct dir_stream *dir,
 		handle = &table->handles[index];
 		table->free_head = handle->next_free;
 		handle->open = true;
+		handle->node = node;
 		handle->fd = fd;
 		handle->dir = dir;
 		*ret = (uint64_t)handle->generation << 32 | index;
@@ -113,15 +116,16 @@ static int add(struct handle_table *table, int fd, struct dir_stream *dir,
 	return r;
 }
 
-int handle_add_file(struct handle_table *table, int fd, uint64_t *ret)
+int handle_add_file(struct handle_table *table, uint64_t node, int fd,
+		    uint64_t *ret)
 {
-	return add(table, fd, NULL, ret);
+	return add(table, node, fd, NULL, ret);
 }
 
 int handle_add_dir(struct handle_table *table, struct dir_stream *dir,
 		   uint64_t *ret)
 {
-	return add(table, dir_stream_fd(dir), dir, ret);
+	return add(table, 0, dir_stream_fd(dir), dir, ret);
 }
 
 /* With the lock held; NULL when the handle is not open. */
@@ -146,6 +150,22 @@ int handle_fd(struct handle_table *table, uint64_t handle)
 		fd = found->fd;
 	(void)pthread_mutex_unlock(&table->lock);
 	return fd;
+}
+
+int handle_dup_of(struct handle_table *table, uint64_t node)
+{
+	int fd = -EBADF;
+
+	(void)pthread_mutex_lock(&table->lock);
+	for (uint32_t i = 0; fd == -EBADF && i < table->capacity; i++) {
+		const struct handle *handle = &table->handles[i];
+
+		/* Under the lock, or it might be closed; it takes no time. */
+		if (handle->open && handle->dir == NULL && handle->node == node)
+			fd = fcntl(handle->fd, F_DUPFD_CLOEXEC, 0);
+	}
+	(void)pthread_mutex_unlock(&table->lock);
+	return fd == -1 ? -errno : fd;
 }
 
 struct dir_stream *handle_dir(struct handle_table *table, uint64_t handle)

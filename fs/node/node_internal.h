@@ -114,8 +114,7 @@ struct node_table {
 	size_t fds;
 	size_t max_fds;
 
-	node_orphan_fn *orphan_hook;
-	void *orphan_context;
+	struct node_hooks hooks;
 
 	pthread_mutex_t change_locks[CHANGE_LOCKS];
 };

@@ -94,6 +94,16 @@ static void forget_name(struct node_table *table, const struct step *step)
 	(void)pthread_mutex_unlock(&table->lock);
 }
 
+static void give_descriptor(struct node_table *table, uint32_t index, int *fd)
+{
+	(void)pthread_mutex_lock(&table->lock);
+	if (node_at(table, index)->fd < 0) {
+		node_at(table, index)->fd = take_fd(fd);
+		table->fds++;
+	}
+	(void)pthread_mutex_unlock(&table->lock);
+}
+
 /* Open the step's node; its parent has a descriptor and is pinned. */
 static int step_down(struct node_table *table, const struct step *step,
 		     struct statx *ret_stx)
@@ -122,12 +132,7 @@ static int step_down(struct node_table *table, const struct step *step,
 		return -EAGAIN;
 	}
 
-	(void)pthread_mutex_lock(&table->lock);
-	if (node_at(table, step->node)->fd < 0) {
-		node_at(table, step->node)->fd = take_fd(&fd);
-		table->fds++;
-	}
-	(void)pthread_mutex_unlock(&table->lock);
+	give_descriptor(table, step->node, &fd);
 	*ret_stx = stx;
 	return 0;
 }
@@ -169,6 +174,35 @@ static int reopen(struct node_table *table, uint32_t index,
 	return r;
 }
 
+/* No name leads to it, but somebody has it open. */
+static int reopen_open(struct node_table *table, uint32_t index,
+		       struct statx *ret_stx)
+{
+	struct node_identity expected, found;
+	_cleanup_fd_ int fd = -1;
+	struct statx stx;
+	uint64_t id = 0;
+	int r;
+
+	(void)pthread_mutex_lock(&table->lock);
+	if (node_at(table, index)->handles > 0)
+		id = node_id(table, index);
+	expected = node_at(table, index)->identity;
+	(void)pthread_mutex_unlock(&table->lock);
+	if (id == 0 || table->hooks.reopen == NULL)
+		return -ESTALE;
+	fd = table->hooks.reopen(table->hooks.context, id);
+	r = fd < 0 ? fd : backing_stat(fd, &stx);
+	if (r < 0)
+		return r == -EBADF ? -ESTALE : r;
+	found = identity_of(&stx);
+	if (!identity_equal(&expected, &found))
+		return -ESTALE;
+	give_descriptor(table, index, &fd);
+	*ret_stx = stx;
+	return 0;
+}
+
 static struct node_ref ref_of(struct node_table *table, uint32_t index)
 {
 	return (struct node_ref){
@@ -191,6 +225,8 @@ static int acquire_index(struct node_table *table, uint32_t index,
 	(void)pthread_mutex_unlock(&table->lock);
 	if (fd < 0)
 		r = reopen(table, index, ret_stx);
+	if (r == -ESTALE)
+		r = reopen_open(table, index, ret_stx);
 	(void)pthread_mutex_lock(&table->lock);
 	if (r == 0) {
 		*ret = ref_of(table, index);

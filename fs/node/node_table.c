@@ -131,9 +131,9 @@ static bool bury_next(struct node_table *table)
 	(void)pthread_mutex_unlock(&table->lock);
 
 	for (size_t i = 0; i < count; i++) {
-		if (burials[i].orphan && table->orphan_hook != NULL)
-			table->orphan_hook(table->orphan_context, burials[i].fd,
-					   burials[i].type);
+		if (burials[i].orphan && table->hooks.orphan != NULL)
+			table->hooks.orphan(table->hooks.context, burials[i].fd,
+					    burials[i].type);
 		close_fd(burials[i].fd);
 	}
 	if (shrunk)
@@ -177,8 +177,8 @@ void node_unpin(struct node_table *table, uint32_t index)
 	idle_add(table, index);
 }
 
-int node_table_new(int root_fd, size_t max_fds, node_orphan_fn *orphan_hook,
-		   void *orphan_context, struct node_table **ret)
+int node_table_new(int root_fd, size_t max_fds, const struct node_hooks *hooks,
+		   struct node_table **ret)
 {
 	struct node_table *table = calloc(1, sizeof(*table));
 	struct node_identity identity;
@@ -190,8 +190,7 @@ int node_table_new(int root_fd, size_t max_fds, node_orphan_fn *orphan_hook,
 		return -ENOMEM;
 	table->dead_head = NO_NODE;
 	table->max_fds = max_fds;
-	table->orphan_hook = orphan_hook;
-	table->orphan_context = orphan_context;
+	table->hooks = *hooks;
 	(void)pthread_mutex_init(&table->lock, NULL);
 	idle_init(table);
 	for (size_t i = 0; i < CHANGE_LOCKS; i++)

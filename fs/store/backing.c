@@ -70,6 +70,13 @@ int backing_reopen(int path_fd, int flags)
 	return result(open(proc_path(path_fd, path), flags | O_CLOEXEC));
 }
 
+int backing_open_file(int dir_fd, const char *name, int flags)
+{
+	/* O_NONBLOCK: for a fifo, or a lease; regular files don't have it. */
+	flags |= O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
+	return result(openat(dir_fd, name, flags));
+}
+
 int backing_stat(int path_fd, struct statx *ret)
 {
 	return result(statx(path_fd, "", AT_EMPTY_PATH | AT_STATX_SYNC_AS_STAT,

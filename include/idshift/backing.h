@@ -32,6 +32,12 @@ int backing_open_child(int dir_fd, const char *name);
 /* A readable or writable descriptor of a path fd's object (not symlinks). */
 int backing_reopen(int path_fd, int flags);
 
+/*
+ * A regular file by its name; whatever else may be there instead holds nobody
+ * up.  What it is has to be looked at afterwards.
+ */
+int backing_open_file(int dir_fd, const char *name, int flags);
+
 int backing_stat(int path_fd, struct statx *ret);
 /*
  * Of one entry of a directory, mount points crossed, as far as it is known

@@ -22,14 +22,20 @@ struct handle_table *handle_table_free(struct handle_table *table);
 void handle_table_first_generation(struct handle_table *table,
 				   uint32_t generation);
 
-/* Takes ownership of fd on success. */
-int handle_add_file(struct handle_table *table, int fd, uint64_t *ret);
+/* Of a node, by its id.  Takes ownership of fd on success. */
+int handle_add_file(struct handle_table *table, uint64_t node, int fd,
+		    uint64_t *ret);
 /* Takes ownership of the stream on success. */
 int handle_add_dir(struct handle_table *table, struct dir_stream *dir,
 		   uint64_t *ret);
 
 /* The descriptor (not owned), -EBADF. */
 int handle_fd(struct handle_table *table, uint64_t handle);
+/*
+ * A duplicate of one that is open of this node, for the caller; -EBADF if none
+ * is.  It looks at all of them.
+ */
+int handle_dup_of(struct handle_table *table, uint64_t node);
 /* NULL when the handle is not an open directory. */
 struct dir_stream *handle_dir(struct handle_table *table, uint64_t handle);
 

@@ -44,13 +44,25 @@ struct node_ref {
  * its path fd is still open; type is the object's S_IFMT.  No lock is held.
  */
 typedef void node_orphan_fn(void *context, int path_fd, mode_t type);
+/*
+ * Called for a node that no name leads to any more, but of which handles are
+ * open (node_opened()): a path fd of it, for the caller, or -errno.  No lock is
+ * held.
+ */
+typedef int node_reopen_fn(void *context, uint64_t id);
+
+struct node_hooks {
+	node_orphan_fn *orphan; /* NULL: nobody */
+	node_reopen_fn *reopen;
+	void *context;
+};
 
 /*
  * Takes ownership of root_fd on success.  max_fds bounds the cached
  * descriptors (those in use and those of nameless nodes come on top).
  */
-int node_table_new(int root_fd, size_t max_fds, node_orphan_fn *orphan_hook,
-		   void *orphan_context, struct node_table **ret);
+int node_table_new(int root_fd, size_t max_fds, const struct node_hooks *hooks,
+		   struct node_table **ret);
 /* Returns NULL. */
 struct node_table *node_table_free(struct node_table *table);
 
@@ -165,8 +177,8 @@ bool node_is_told(const struct node_ref *ref, const struct statx *stx);
 bool node_is_told_size(struct node_table *table, uint64_t id, uint64_t size);
 
 /*
- * A handle of the file was opened, or closed.  Between the two, while the node
- * is in use, its descriptor is kept as long as the bound lets us.
+ * A handle of the file was opened, or closed.  Between the two a descriptor
+ * that the node has is kept as long as the bound lets us.
  */
 void node_opened(struct node_table *table, uint64_t id, bool writes);
 void node_closed(struct node_table *table, uint64_t id, bool writes);

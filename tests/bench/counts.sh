@@ -138,7 +138,8 @@ calls() { # ROW COUNT
 	/^<\.\.\. / { next }
 	/^(futex|clock_nanosleep|restart_syscall|exit|madvise|mprotect|brk)/ \
 		{ next }
-	/^(mmap|munmap|clone|clone3|set_robust_list|rseq|rt_sig)/ { next }
+	/^(mmap|munmap|clone|clone3|set_robust_list|rseq|rt_sig|poll|sched_yield)/ \
+		{ next }
 	/^writev\(/ { requests++; next }
 	/^(read|splice)\(/ { next }
 	{ calls++ }

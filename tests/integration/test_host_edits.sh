@@ -161,6 +161,15 @@ wait_for 2 test -s "$src/held"
 host 'rm held'
 wait "$reader"
 is "an open file without a name stays whole" "$(xargs <"$T/held")" "0:0 0 7:8 0 text"
+inside 'echo text >held; sleep 1.5; cat held >/dev/null; exec 3<held; sleep 1
+	stat -L -c "%u:%g %h" /proc/self/fd/3; chown 7:8 /proc/self/fd/3
+	stat -L -c "%u:%g %h" /proc/self/fd/3; cat <&3; cat held' >"$T/held" 2>&1 &
+reader=$!
+wait_for 2 test -s "$src/held"
+sleep 1.7
+host 'echo new >temporary && mv temporary held'
+wait "$reader"
+is "nor one that another has replaced" "$(xargs <"$T/held")" "0:0 0 7:8 0 text new"
 inside 'mkdir cwd && cd cwd && sleep 1.5 && echo x >f; echo $?' >"$T/held" 2>&1 &
 reader=$!
 wait_for 2 test -d "$src/cwd"

@@ -24,19 +24,35 @@ static void count_orphan(void *context, int path_fd, mode_t type)
 		atomic_fetch_add(&world->orphans, 1);
 }
 
+static int open_again(void *context, uint64_t id)
+{
+	struct world *world = context;
+	char path[32];
+	int fd;
+
+	world->asked_for = id;
+	if (world->held < 0)
+		return -EBADF;
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", world->held);
+	fd = open(path, O_PATH | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
 void world_make(struct world *world, size_t max_fds)
 {
+	const struct node_hooks hooks = { .orphan = count_orphan,
+					  .reopen = open_again,
+					  .context = world };
 	int fd;
 
 	memset(world, 0, sizeof(*world));
+	world->held = -1;
 	temp_dir_make(world->dir);
 	world->fds_before = count_fds();
 	world->root = open(world->dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	fd = open(world->dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	assert_true(world->root >= 0 && fd >= 0);
-	assert_int_equal(
-		node_table_new(fd, max_fds, count_orphan, world, &world->table),
-		0);
+	assert_int_equal(node_table_new(fd, max_fds, &hooks, &world->table), 0);
 }
 
 void world_destroy(struct world *world)

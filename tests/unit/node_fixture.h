@@ -16,6 +16,8 @@ struct world {
 	int root; /* of the tests' own */
 	size_t fds_before;
 	atomic_int orphans; /* calls of the hook, with an open descriptor */
+	int held;	    /* what the hook opens again; -1: nothing */
+	uint64_t asked_for; /* the last node it was asked for */
 	struct node_table *table;
 };
 

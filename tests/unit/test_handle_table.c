@@ -37,7 +37,9 @@ static void test_files(void **state)
 	for (int i = 0; i < MANY; i++) {
 		int fd = open_null();
 
-		assert_int_equal(handle_add_file(table, fd, &handles[i]), 0);
+		assert_int_equal(
+			handle_add_file(table, (uint64_t)i, fd, &handles[i]),
+			0);
 		assert_int_equal(handle_fd(table, handles[i]), fd);
 		assert_null(handle_dir(table, handles[i]));
 		for (int j = 0; j < i; j++)
@@ -49,7 +51,7 @@ static void test_files(void **state)
 	assert_int_equal(handle_fd(table, handles[7]), -EBADF);
 	/* Twice is harmless, also once the slot has another. */
 	handle_remove(table, handles[7]);
-	assert_int_equal(handle_add_file(table, open_null(), &again), 0);
+	assert_int_equal(handle_add_file(table, 7, open_null(), &again), 0);
 	assert_true(again != handles[7]);
 	handle_remove(table, handles[7]);
 	assert_int_equal(handle_fd(table, handles[7]), -EBADF);
@@ -108,7 +110,8 @@ static void *churn(void *context)
 		for (int i = 0; i < 10; i++) {
 			int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 
-			bad += handle_add_file(table, fd, &handles[i]) < 0;
+			bad += handle_add_file(table, (uint64_t)i, fd,
+					       &handles[i]) < 0;
 			bad += handle_fd(table, handles[i]) != fd;
 		}
 		for (int i = 0; i < 10; i++) {

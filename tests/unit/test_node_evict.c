@@ -329,6 +329,14 @@ static void expect_acquired(uint64_t id, const char *path, uint64_t size)
 	node_release(&ref);
 }
 
+static int64_t fstat_ino(int fd)
+{
+	struct stat st;
+
+	assert_int_equal(fstat(fd, &st), 0);
+	return (int64_t)st.st_ino;
+}
+
 static void test_acquire_stat(void **state)
 {
 	struct node_ref ref = NODE_REF_NONE;
@@ -361,6 +369,53 @@ static void test_acquire_stat(void **state)
 	world_destroy(&world);
 }
 
+/* What no name leads to any more is found by who has it open. */
+static void test_open_without_name(void **state)
+{
+	struct node_ref ref = NODE_REF_NONE;
+	uint64_t id, other;
+	struct statx stx;
+
+	(void)state;
+	world_make(&world, 10);
+	touch_at(&world, "f");
+	touch_at(&world, "other");
+	id = looked_up(&world, ROOT, "f");
+	other = looked_up(&world, ROOT, "other");
+	node_opened(world.table, id, true);
+	node_opened(world.table, other, false);
+	world.held = openat(world.root, "f", O_RDWR | O_CLOEXEC);
+	assert_true(world.held >= 0);
+	assert_int_equal(fstat_ino(world.held), inode_of(&world, id));
+	node_table_drop_idle(world.table);
+	assert_int_equal(unlinkat(world.root, "f", 0), 0);
+	assert_int_equal(unlinkat(world.root, "other", 0), 0);
+
+	assert_int_equal(node_acquire_stat(world.table, id, &ref, &stx), 0);
+	assert_int_equal(world.asked_for, id);
+	assert_int_equal(stx.stx_ino, fstat_ino(world.held));
+	assert_int_equal(stx.stx_nlink, 0);
+	node_release(&ref);
+	/* That was its only descriptor: it stays until the file is closed. */
+	world.asked_for = 0;
+	node_table_drop_idle(world.table);
+	assert_int_equal(inode_of(&world, id), fstat_ino(world.held));
+	assert_int_equal(world.asked_for, 0);
+	/* The hook has nothing of this one, or another's. */
+	assert_int_equal(inode_of(&world, other), 0);
+	assert_int_equal(world.asked_for, other);
+	node_closed(world.table, other, false);
+	world.asked_for = 0;
+	assert_int_equal(inode_of(&world, other), 0);
+	assert_int_equal(world.asked_for, 0);
+	(void)close(world.held);
+	node_closed(world.table, id, true);
+	node_forget(world.table, id, 1);
+	node_forget(world.table, other, 1);
+	expect_stats(&world, 1, 0);
+	world_destroy(&world);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -368,6 +423,7 @@ int main(void)
 		FEW(test_many_nodes),
 		FEW(test_deep),
 		FEW(test_unlinked_stays),
+		cmocka_unit_test(test_open_without_name),
 		FEW(test_upside_down),
 		FEW(test_bound_into_itself),
 	};
