@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <sys/vfs.h>
 
+#include "absent.h"
 #include "idshift/backing.h"
 #include "idshift/cleanup.h"
 #include "idshift/intents.h"
@@ -104,6 +105,8 @@ int filesystem_new(const struct filesystem_config *config,
 	if (r == 0)
 		r = listing_habit_new(&fs->habit);
 	if (r == 0)
+		r = absent_new(&fs->absent);
+	if (r == 0)
 		r = node_table_new(source_fd, config->max_fds, &hooks,
 				   &fs->nodes);
 	if (r < 0) {
@@ -124,6 +127,7 @@ struct filesystem *filesystem_free(struct filesystem *fs)
 	fs->passthrough = passthrough_free(fs->passthrough);
 	fs->locks = lock_table_free(fs->locks);
 	fs->habit = listing_habit_free(fs->habit);
+	fs->absent = absent_free(fs->absent);
 	fs->handles = handle_table_free(fs->handles);
 	fs->nodes = node_table_free(fs->nodes);
 	fs->records.intents = intents_close(fs->records.intents);

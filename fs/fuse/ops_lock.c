@@ -95,6 +95,7 @@ static bool lock_changed(struct filesystem *fs,
 	if (!is_unlock(request) && !refresh_pages(fs, &node, &stx, wait))
 		return false;
 	node_tell(&node, backing_is_settled(&stx) ? &stx : NULL);
+	node_was_locked(&node);
 	return true;
 }
 

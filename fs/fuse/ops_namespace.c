@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "absent.h"
 #include "idshift/backing.h"
 #include "idshift/cleanup.h"
 #include "judge.h"
@@ -29,6 +30,12 @@ static int do_lookup(struct filesystem *fs, fuse_req_t req, fuse_ino_t parent,
 		r = enter_child(fs, &caller, &dir, name, NULL, entry);
 	if (r == 0 && !S_ISDIR(entry->attr.st_mode))
 		listing_habit_looked_up(fs->habit, &dir);
+	/* Node id 0: the kernel remembers that there is nothing. */
+	if (r == -ENOENT && fs->config.negative_timeout > 0 &&
+	    (!fs->config.only_again || absent_again(fs->absent, &dir, name))) {
+		entry->entry_timeout = fs->config.negative_timeout;
+		r = 0;
+	}
 	return r;
 }
 
@@ -38,11 +45,6 @@ void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 	struct fuse_entry_param entry = { .ino = 0 };
 	int r = do_lookup(fs, req, parent, name, &entry);
 
-	if (r == -ENOENT && fs->config.negative_timeout > 0) {
-		/* Node id 0: the kernel remembers that there is nothing. */
-		entry.entry_timeout = fs->config.negative_timeout;
-		r = 0;
-	}
 	reply_entered(req, r, &entry);
 }
 

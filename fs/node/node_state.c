@@ -44,6 +44,27 @@ bool node_is_listed(const struct node_ref *ref)
 	return listed;
 }
 
+void node_was_locked(const struct node_ref *file)
+{
+	const struct node_name *name;
+
+	(void)pthread_mutex_lock(&file->table->lock);
+	name = node_at(file->table, file->index)->names;
+	for (; name != NULL; name = name->node_next)
+		node_at(file->table, name->parent)->has_locked = true;
+	(void)pthread_mutex_unlock(&file->table->lock);
+}
+
+bool node_has_locked(const struct node_ref *dir)
+{
+	bool locked;
+
+	(void)pthread_mutex_lock(&dir->table->lock);
+	locked = node_at(dir->table, dir->index)->has_locked;
+	(void)pthread_mutex_unlock(&dir->table->lock);
+	return locked;
+}
+
 void node_path(const struct node_ref *ref, char *buf, size_t size)
 {
 	const struct node_table *table = ref->table;

@@ -11,6 +11,7 @@
 #define TIMEOUT_UNSET (-1.0)
 /* cache=always: nobody else changes the source. */
 #define TIMEOUT_ALWAYS 86400.0
+#define NEGATIVE_TIMEOUT_AUTO 0.1
 
 static int out_of_memory(struct error *error)
 {
@@ -253,10 +254,14 @@ static int finish(struct options *options, struct error *error)
 		options->attr_timeout = timeout;
 	if (options->entry_timeout < 0)
 		options->entry_timeout = timeout;
-	/* A name that the host has just made, such as a journal, is seen. */
-	if (options->negative_timeout < 0)
-		options->negative_timeout =
-			options->cache == CACHE_AUTO ? 0 : timeout;
+	options->negative_given = options->negative_timeout >= 0;
+	/* What the host makes is waited for more often than looked at again. */
+	if (options->cache == CACHE_AUTO)
+		timeout = NEGATIVE_TIMEOUT_AUTO < options->entry_timeout ?
+				  NEGATIVE_TIMEOUT_AUTO :
+				  options->entry_timeout;
+	if (!options->negative_given)
+		options->negative_timeout = timeout;
 	if (options->debug)
 		options->foreground = true;
 	return 0;

@@ -180,6 +180,8 @@ static int open_filesystem(struct run *run, const struct view_policy *policy,
 		.attr_timeout = options->attr_timeout,
 		.entry_timeout = options->entry_timeout,
 		.negative_timeout = options->negative_timeout,
+		.only_again = options->cache == CACHE_AUTO &&
+			      !options->negative_given,
 		.judge = judged_caller(options),
 		.first_generation = resume_first_generation(&run->resume),
 	};

@@ -19,6 +19,7 @@
 
 struct fuse_lowlevel_ops;
 struct fuse_session;
+struct absent_names;
 struct listing_habit;
 struct passthrough;
 
@@ -37,7 +38,8 @@ struct filesystem_config {
 	double attr_timeout; /* seconds */
 	double entry_timeout;
 	double negative_timeout;
-	size_t max_fds; /* cached */
+	bool only_again; /* that is for what is asked for often: absent.h */
+	size_t max_fds;	 /* cached */
 	/*
 	 * What stays open for long has a descriptor below this, since those
 	 * from here on are for what takes one for a moment; 0: no bound.
@@ -58,6 +60,7 @@ struct filesystem {
 	struct handle_table *handles;
 	struct lock_table *locks;
 	struct listing_habit *habit;
+	struct absent_names *absent;
 	/* Set by INIT, before any other request. */
 	struct passthrough *passthrough; /* NULL: all is copied */
 	bool writeback;			 /* the kernel does that */

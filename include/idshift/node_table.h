@@ -147,6 +147,10 @@ bool node_is_privileged(struct node_table *table, uint64_t id);
 void node_set_listed(const struct node_ref *ref, bool listed);
 bool node_is_listed(const struct node_ref *ref);
 
+/* A file of the directory was locked, by a name that is known. */
+void node_was_locked(const struct node_ref *file);
+bool node_has_locked(const struct node_ref *dir);
+
 /*
  * Its path below the root, by the names known ("/" for the root itself); "?"
  * stands for what is not known or does not fit.

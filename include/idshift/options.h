@@ -94,6 +94,7 @@ struct options {
 	double attr_timeout;
 	double entry_timeout;
 	double negative_timeout;
+	bool negative_given;
 
 	unsigned int threads; /* 0: the program chooses */
 	unsigned int max_fds; /* likewise */

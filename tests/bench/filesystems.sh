@@ -9,6 +9,7 @@ fs_how() { # NAME: one line for the report
 	case $1 in
 	raw) echo "the source itself" ;;
 	idshift) echo "mounted on the host by an ordinary user" ;;
+	local) echo "idshift on the host, locks=local, as the peers have them" ;;
 	records) echo "the same; every file has a record, callers are uid 1000" ;;
 	userns) echo "idshift mounted inside the user namespace" ;;
 	always) echo "idshift on the host, cache=always" ;;
@@ -38,7 +39,7 @@ fs_list() { # [NAME,...]: those of them that are possible, a line each
 	for name in ${1//,/ }; do
 		[[ -n $(fs_how "$name") ]] || echo "run.sh: no file system '$name'" >&2
 	done
-	for name in idshift records userns always disk base bindfs bindfs-mt \
+	for name in idshift local records userns always disk base bindfs bindfs-mt \
 		fuse-overlayfs idmapped; do
 		[[ -z ${1-} || ,$1, == *",$name,"* ]] || continue
 		[[ -n ${1-} || $name != base ]] || continue
@@ -91,6 +92,7 @@ fs_mount() {
 	raw) return ;;
 	idshift | records) fs_on_host "$ours" -f "$fs_source" "$fs_mount" ;;
 	base) fs_on_host "$T/bin/idshift-base" -f "$fs_source" "$fs_mount" ;;
+	local) fs_on_host "$ours" -f -o locks=local "$fs_source" "$fs_mount" ;;
 	always) fs_on_host "$ours" -f -o cache=always "$fs_source" "$fs_mount" ;;
 	userns) fs_in_ns "$ours" -f "$fs_source" "$fs_mount" ;;
 	disk) fs_start "$ours" -f -o "chown=disk,userns=pid:$ns_pid" \

@@ -20,7 +20,7 @@ jq -e . "$dir/json" >/dev/null || exit
 bars() {
 	local names
 	mapfile -t names < <(jq -r '[.rows[].ratio | keys[]] | unique as $has
-		| ["idshift", "records", "userns", "disk", "always", "base",
+		| ["idshift", "local", "records", "userns", "disk", "always", "base",
 		   "bindfs", "bindfs-mt",
 		   "fuse-overlayfs", "idmapped"][] | select(IN($has[]))' "$dir/json")
 	jq -r --args '$ARGS.positional as $names

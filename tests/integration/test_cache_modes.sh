@@ -45,6 +45,14 @@ host_edits() {
 	host 'echo new >new; rm g; echo sub >d/sub'
 	see "a new name" new 'cat new'
 	see "a name that is gone" "no" 'test -e g || echo no'
+	inside 'for i in 1 2 3 4 5; do test -e often; done'
+	host 'echo made >often'
+	see "a name that was often asked for" made 'cat often'
+	# Who has the lock sees what was made under it.
+	inside 'mkdir l; flock l/file true; for i in 1 2 3 4 5; do test -e l/journal; done'
+	host 'echo made >l/journal'
+	is "$mode: one beside a file that was locked, at once" \
+		"$(inside 'cat l/journal')" made
 	see "a listing" sub 'ls d'
 	host 'mv new f'
 	see "another file under a name" new 'cat f'
