@@ -427,7 +427,8 @@ static bool once(const struct operation *op, int call, int error,
 
 static void walk(const struct operation *op)
 {
-	static const int errors[] = { EIO, ENOSPC, EACCES, ENOMEM, EMFILE };
+	static const int errors[] = { EIO,    ENOSPC, EDQUOT,
+				      EACCES, ENOMEM, EMFILE };
 	struct state before, after;
 	int fds;
 
