@@ -10,10 +10,12 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "idshift/cleanup.h"
 #include "idshift/passthrough_ioctl.h"
 
 #define WANTED_FLAGS \
@@ -106,12 +108,44 @@ static ssize_t hook_writev(int fd, struct iovec *iov, int count, void *userdata)
 	return writev(fd, iov, count);
 }
 
+/* By a copy; what can't be copied is answered by an error. */
+static ssize_t send_copied(int pipe, int device, size_t len)
+{
+	struct fuse_out_header header;
+	_cleanup_free_ char *answer = malloc(len);
+	size_t got = 0, size = answer != NULL ? len : sizeof(header);
+	char *to = answer != NULL ? answer : (char *)&header;
+
+	while (got < size) {
+		ssize_t more = read(pipe, to + got, size - got);
+
+		if (more <= 0)
+			return -1;
+		got += (size_t)more;
+	}
+	if (answer == NULL) {
+		header.len = sizeof(header);
+		header.error = -ENOMEM;
+	}
+	return write(device, to, size) < 0 ? -1 : (ssize_t)len;
+}
+
+/*
+ * libfuse drops a request whose answer doesn't go out, and the caller would
+ * wait for good.  The kernel takes all of a pipe or nothing: where it is empty
+ * it has ended the request itself.
+ */
 static ssize_t hook_splice_send(int fd_in, off_t *off_in, int fd_out,
 				off_t *off_out, size_t len, unsigned int flags,
 				void *userdata)
 {
+	ssize_t sent = splice(fd_in, off_in, fd_out, off_out, len, flags);
+
 	(void)userdata;
-	return splice(fd_in, off_in, fd_out, off_out, len, flags);
+	/* ENOENT: it was interrupted, nobody waits. */
+	if (sent >= 0 || errno == ENOENT || errno == ENODEV)
+		return sent;
+	return send_copied(fd_in, fd_out, len);
 }
 
 #if FUSE_VERSION >= FUSE_MAKE_VERSION(3, 17)

@@ -335,17 +335,30 @@ static bool same_state(const struct state *a, const struct state *b)
 	       strcmp(a->xattr, b->xattr) == 0;
 }
 
+/* Each thread that has read for somebody keeps two pipes. */
+#define PIPE_ENDS_MAX (10 * 4)
+
+/* But for such pipes. */
 static int count_fds(void)
 {
-	char path[64];
-	int count = 0;
+	int count = 0, pipe_ends = 0;
+	const struct dirent *entry;
+	char path[64], target[64];
 	DIR *dir;
 
 	(void)snprintf(path, sizeof(path), "/proc/%d/fd", (int)daemon_pid);
 	see_as(0);
 	dir = opendir(path);
-	while (dir != NULL && readdir(dir) != NULL)
-		count++;
+	while (dir != NULL && (entry = readdir(dir)) != NULL) {
+		ssize_t len = readlinkat(dirfd(dir), entry->d_name, target,
+					 sizeof(target));
+
+		if (len > 5 && memcmp(target, "pipe:", 5) == 0 &&
+		    pipe_ends < PIPE_ENDS_MAX)
+			pipe_ends++;
+		else
+			count++;
+	}
 	if (dir != NULL)
 		(void)closedir(dir);
 	see_as(disk_uid);

@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
+# time-limit: 240
 # Each system call of the daemon fails once in turn: faults.c.
 . "$(dirname "$0")/lib.sh"
 need_root
