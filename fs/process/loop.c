@@ -42,6 +42,7 @@ struct worker {
 	struct loop *loop;
 	pthread_t id;
 	struct fuse_buf buffer; /* outlives a thread cancelled in its read */
+	bool alone;		/* no other reads, as it began to */
 	unsigned int tries;	/* left, of staying awake */
 };
 
@@ -84,8 +85,9 @@ static void finish(struct loop *loop, int error)
 }
 
 /* Wait for a place among the readers; false at the end. */
-static bool become_reader(struct loop *loop, bool promoted)
+static bool become_reader(struct worker *worker, bool promoted)
 {
+	struct loop *loop = worker->loop;
 	bool go;
 
 	(void)pthread_mutex_lock(&loop->lock);
@@ -101,7 +103,7 @@ static bool become_reader(struct loop *loop, bool promoted)
 			break;
 		}
 	}
-	loop->reading++;
+	worker->alone = loop->reading++ == 0;
 	go = !loop->finished;
 	(void)pthread_mutex_unlock(&loop->lock);
 	return go;
@@ -137,7 +139,8 @@ static int receive(struct worker *worker)
 	struct fuse_session *session = worker->loop->session;
 	struct pollfd device = { .fd = fuse_session_fd(session),
 				 .events = POLLIN };
-	bool awake = worker->loop->stays_awake && worker->tries > 0;
+	bool awake =
+		worker->loop->stays_awake && worker->alone && worker->tries > 0;
 	int64_t started = now_ns(), passed = 0;
 	int got;
 
@@ -166,7 +169,7 @@ static void *serve(void *data)
 
 	(void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
 	while (!fuse_session_exited(loop->session) &&
-	       become_reader(loop, promoted)) {
+	       become_reader(worker, promoted)) {
 		int got;
 
 		promoted = false;
@@ -346,13 +349,15 @@ static unsigned int cpu_count(void)
 	return (unsigned int)CPU_COUNT(&cpus);
 }
 
-static int make_nonblocking(int fd)
+/* Another may have the device after us: its flags are to be as before. */
+static int make_nonblocking(int fd, int *ret_flags)
 {
 	int flags = fcntl(fd, F_GETFL);
 
-	return flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0 ?
-		       -errno :
-		       0;
+	if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)
+		return -errno;
+	*ret_flags = flags;
+	return 0;
 }
 
 int loop_run(struct fuse_session *session, unsigned int max_threads)
@@ -368,11 +373,11 @@ int loop_run(struct fuse_session *session, unsigned int max_threads)
 		.watching = true,
 	};
 	pthread_t dog;
-	int r = make_nonblocking(fuse_session_fd(session));
+	int flags = 0;
+	int r = make_nonblocking(fuse_session_fd(session), &flags);
 
 	if (r < 0)
 		return r;
-
 	/*
 	 * A notification may wait for pages that another request has locked,
 	 * or for them to be written: by a lock and by lseek(2) at a time.
@@ -401,5 +406,6 @@ int loop_run(struct fuse_session *session, unsigned int max_threads)
 	(void)pthread_cond_destroy(&loop.follow);
 	(void)pthread_mutex_destroy(&loop.lock);
 	free(loop.workers);
+	(void)fcntl(fuse_session_fd(session), F_SETFL, flags);
 	return r;
 }

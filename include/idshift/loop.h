@@ -4,7 +4,8 @@
  * itself: most take microseconds, and handing each to another thread would
  * cost a wake-up, often on another processor, which is dearer than the
  * request.  A watchdog makes another thread the reader when the leader has
- * been with one request for too long, or when readers are never idle.
+ * been with one request for too long, and lets several read where those that
+ * do are never idle, and wait for the disk or have CPUs to spare.
  */
 #ifndef IDSHIFT_LOOP_H
 #define IDSHIFT_LOOP_H
