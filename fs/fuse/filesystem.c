@@ -74,6 +74,8 @@ static int remember_records(struct filesystem *fs, int source_fd)
 				   NULL, 0);
 	if (len >= 0 || len == -ENODATA)
 		fs->records.xattr_dev = backing_dev(&stx);
+	len = backing_getxattr_dir(source_fd, ACL_XATTR_ACCESS, NULL, 0);
+	fs->has_acls = len >= 0 || len == -ENODATA;
 	return records_cache_new(fs->config.attr_timeout > 0 ? TRUST_MS : 0,
 				 &fs->records.cache);
 }

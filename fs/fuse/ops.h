@@ -44,10 +44,10 @@ int caller_of(const struct filesystem *fs, fuse_req_t req, struct caller *ret);
 int node_view(const struct filesystem *fs, const struct node_ref *node,
 	      struct statx *ret_stx, struct view *ret_view);
 /*
- * The same by id.  *node is acquired, and to be released also on failure; by
- * node_look() it need not have a descriptor.
+ * The same by id; settled: see records_look().  *node is acquired, and to be
+ * released also on failure; by node_look() it need not have a descriptor.
  */
-int node_open_look(const struct filesystem *fs, fuse_ino_t ino,
+int node_open_look(const struct filesystem *fs, fuse_ino_t ino, bool settled,
 		   struct node_ref *node, struct statx *ret_stx,
 		   struct records_seen *ret);
 int node_look(const struct filesystem *fs, fuse_ino_t ino,

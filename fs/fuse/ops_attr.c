@@ -63,7 +63,6 @@ struct attr_change {
 	int handle_fd; /* -1: not through an open file */
 	bool of_writeback;
 	struct statx stx;
-	struct records_seen seen; /* from before */
 	struct view view;
 };
 
@@ -249,31 +248,12 @@ static int change_in_turn(struct attr_change *c, const struct view *want)
 	return r;
 }
 
-/* What the kernel did to the mode meanwhile is on disk to be seen. */
-static int look_again(struct attr_change *c)
-{
-	const struct records *records = &c->fs->records;
-	uint64_t epoch = records_cache_epoch(records->cache);
-	int r;
-
-	if (c->fs->policy->real_owners)
-		return node_view(c->fs, c->node, &c->stx, &c->view);
-	r = backing_stat(c->node->fd, &c->stx);
-	if (r < 0)
-		return r;
-	if ((c->to_set & SET_VIEW) != 0 || c->view.mode != c->seen.view.mode)
-		c->seen = (struct records_seen){ .view = c->view };
-	records_made(records, epoch, &c->stx, &c->seen);
-	return 0;
-}
-
 static int change_attributes(struct attr_change *c)
 {
 	struct disk_owner disk = backing_owner(&c->stx);
 	struct view want;
 	int r;
 
-	c->view = c->seen.view;
 	/* By a path that leads elsewhere now: the kernel looks again. */
 	if (c->stx.stx_nlink == 0 && c->handle_fd < 0 &&
 	    node_was_replaced(c->node))
@@ -289,8 +269,13 @@ static int change_attributes(struct attr_change *c)
 	else if (r == 0)
 		r = judge_disk(c->fs, change_in_turn(c, &want), "setattr",
 			       c->node, NULL);
-	if (r == 0)
-		r = look_again(c);
+	if (r < 0)
+		return r;
+	/* What the kernel did to the mode meanwhile is on disk to be seen. */
+	if (c->fs->policy->real_owners)
+		r = node_view(c->fs, c->node, &c->stx, &c->view);
+	else
+		r = backing_stat(c->node->fd, &c->stx);
 	if (r == 0)
 		node_set_privileged(c->node, is_guarded(c->view.mode));
 	return r;
@@ -321,6 +306,7 @@ static int do_setattr(struct filesystem *fs, fuse_req_t req, fuse_ino_t ino,
 		.to_set = to_set,
 		.handle_fd = -1,
 	};
+	struct records_seen seen = { .absent = 0 };
 	pthread_mutex_t *lock;
 	int r;
 
@@ -334,7 +320,8 @@ static int do_setattr(struct filesystem *fs, fuse_req_t req, fuse_ino_t ino,
 		change.handle_fd = handle_fd(fs->handles, fi->fh);
 	lock = node_change_lock_of(fs->nodes, ino);
 	(void)pthread_mutex_lock(lock);
-	r = node_open_look(fs, ino, &node, &change.stx, &change.seen);
+	r = node_open_look(fs, ino, true, &node, &change.stx, &seen);
+	change.view = seen.view;
 	if (r == 0)
 		r = change_attributes(&change);
 	(void)pthread_mutex_unlock(lock);

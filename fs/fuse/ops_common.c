@@ -36,12 +36,10 @@ int caller_of(const struct filesystem *fs, fuse_req_t req, struct caller *ret)
 int node_view(const struct filesystem *fs, const struct node_ref *node,
 	      struct statx *ret_stx, struct view *ret_view)
 {
-	struct records_seen seen = { .absent = 0 };
-	int r = records_stat(&fs->records, node->fd, ret_stx, &seen);
+	int r = backing_stat(node->fd, ret_stx);
 
-	if (r == 0)
-		*ret_view = seen.view;
-	return r;
+	return r < 0 ? r :
+		       records_view(&fs->records, node->fd, ret_stx, ret_view);
 }
 
 /*
@@ -53,6 +51,7 @@ static int look_by_name(const struct filesystem *fs, fuse_ino_t ino,
 			struct records_seen *ret)
 {
 	_cleanup_node_ struct node_ref dir = NODE_REF_NONE;
+	const struct records_moment moment = records_moment(fs->records.cache);
 	char name[NODE_NAME_MAX + 1];
 	int r;
 
@@ -66,20 +65,20 @@ static int look_by_name(const struct filesystem *fs, fuse_ino_t ino,
 		r = -EAGAIN;
 	if (r == 0)
 		r = records_look_child(&fs->records, dir.fd, dir.dev, name,
-				       ret_stx, NULL, ret);
+				       &moment, ret_stx, NULL, ret);
 	return r;
 }
 
-int node_open_look(const struct filesystem *fs, fuse_ino_t ino,
+int node_open_look(const struct filesystem *fs, fuse_ino_t ino, bool settled,
 		   struct node_ref *node, struct statx *ret_stx,
 		   struct records_seen *ret)
 {
-	uint64_t epoch = records_cache_epoch(fs->records.cache);
+	const struct records_moment moment = records_moment(fs->records.cache);
 	int r = node_acquire_stat(fs->nodes, ino, node, ret_stx);
 
 	return r < 0 ? r :
-		       records_look(&fs->records, node->fd, epoch, ret_stx,
-				    ret);
+		       records_look(&fs->records, node->fd, &moment, ret_stx,
+				    settled, ret);
 }
 
 int node_look(const struct filesystem *fs, fuse_ino_t ino,
@@ -89,7 +88,7 @@ int node_look(const struct filesystem *fs, fuse_ino_t ino,
 	if (look_by_name(fs, ino, node, ret_stx, ret) == 0)
 		return 0;
 	node_release(node);
-	return node_open_look(fs, ino, node, ret_stx, ret);
+	return node_open_look(fs, ino, false, node, ret_stx, ret);
 }
 
 static struct timespec to_timespec(const struct statx_timestamp *time)
@@ -255,11 +254,14 @@ int enter_known(const struct filesystem *fs, const struct node_ref *parent,
 static int enter(const struct filesystem *fs, const struct node_ref *parent,
 		 const char *name, int fd, struct fuse_entry_param *entry)
 {
+	const struct records_moment moment = records_moment(fs->records.cache);
 	_cleanup_fd_ int owned = fd;
 	struct records_seen seen = { .absent = 0 };
 	struct statx stx;
-	int r = records_stat(&fs->records, fd, &stx, &seen);
+	int r = backing_stat(fd, &stx);
 
+	if (r == 0)
+		r = records_look(&fs->records, fd, &moment, &stx, false, &seen);
 	if (r < 0)
 		return r;
 	return enter_known(fs, parent, name, take_fd(&owned), &stx, &seen.view,
@@ -271,6 +273,7 @@ int enter_child(const struct filesystem *fs, const struct caller *caller,
 		struct records_cache_entry *note,
 		struct fuse_entry_param *entry)
 {
+	const struct records_moment moment = records_moment(fs->records.cache);
 	struct records_seen seen = { .absent = 0 };
 	struct statx stx;
 	int r = stat_child(fs, caller, parent, name, &stx);
@@ -280,7 +283,7 @@ int enter_child(const struct filesystem *fs, const struct caller *caller,
 		return r;
 	if (!fs->remote_source) {
 		r = records_look_child(&fs->records, parent->fd, parent->dev,
-				       name, &stx, note, &seen);
+				       name, &moment, &stx, note, &seen);
 		if (r == 0)
 			return enter_known(fs, parent, name, -1, &stx,
 					   &seen.view, entry);

@@ -90,8 +90,8 @@ static int making_begin(struct making *making, fuse_req_t req,
 		return -EINVAL;
 	r = caller_of(fs, req, &making->caller);
 	if (r == 0)
-		r = node_open_look(fs, parent, &making->dir, &making->dir_stx,
-				   &dir);
+		r = node_open_look(fs, parent, false, &making->dir,
+				   &making->dir_stx, &dir);
 	if (r == 0)
 		r = judge_create(fs, &making->dir, name, making_op(mode));
 	if (r < 0)

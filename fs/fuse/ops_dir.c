@@ -152,8 +152,12 @@ static void take_note(struct listing *list,
 
 static void keep_notes(struct listing *list)
 {
+	const struct records_moment moment =
+		records_moment(list->fs->records.cache);
+
 	for (size_t i = 0; i < list->noted; i++)
-		records_cache_put(list->fs->records.cache, 0, &list->notes[i]);
+		(void)records_cache_put(list->fs->records.cache, &moment,
+					&list->notes[i]);
 }
 
 /*

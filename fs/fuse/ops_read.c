@@ -116,8 +116,9 @@ static bool reply_spliced(struct filesystem *fs, fuse_req_t req, fuse_ino_t ino,
 	data.buf[0].flags = FUSE_BUF_IS_FD;
 	data.buf[0].fd = pipe->out;
 	data.buf[0].size = done;
-	/* It may have left some of it there, had it failed. */
-	if (fuse_reply_data(req, &data, 0) != 0)
+	/* Where it failed it has told so, and left some of it there. */
+	if (fuse_reply_data(req, &data, 0) != 0 ||
+	    (done > 0 && data.idx < data.count))
 		data_pipe_drop(pipe);
 	return true;
 }

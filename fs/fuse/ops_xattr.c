@@ -111,14 +111,18 @@ static ssize_t get_acl(struct target *target, enum name_kind kind, char *value,
 	return r < 0 ? r : (ssize_t)need;
 }
 
-/* Where the object could have such an attribute. */
+/* Where the object could have such an attribute; 0: that isn't known. */
 static unsigned int places(const struct filesystem *fs, enum name_kind kind)
 {
 	switch (kind) {
 	case NAME_ACL_ACCESS:
-		return SIDE_BIT(SIDE_ACL_ACCESS) | SIDE_DISK_ACL_ACCESS;
+		return fs->has_acls ? SIDE_BIT(SIDE_ACL_ACCESS) |
+					      SIDE_DISK_ACL_ACCESS :
+				      0;
 	case NAME_ACL_DEFAULT:
-		return SIDE_BIT(SIDE_ACL_DEFAULT) | SIDE_DISK_ACL_DEFAULT;
+		return fs->has_acls ? SIDE_BIT(SIDE_ACL_DEFAULT) |
+					      SIDE_DISK_ACL_DEFAULT :
+				      0;
 	case NAME_CAPABILITY:
 		return fs->policy->real_owners ? 0 : SIDE_BIT(SIDE_CAPABILITY);
 	default:
@@ -130,15 +134,17 @@ static unsigned int places(const struct filesystem *fs, enum name_kind kind)
  * Most have none, and the kernel asks for the capability before the first
  * write of each file, ls(1) for the ACL of each.
  */
-static bool is_absent(struct filesystem *fs, fuse_ino_t ino,
-		      enum name_kind kind)
+static bool is_absent(fuse_req_t req, fuse_ino_t ino, enum name_kind kind)
 {
+	struct filesystem *fs = filesystem_of(req);
 	_cleanup_node_ struct node_ref node = NODE_REF_NONE;
 	unsigned int wanted = places(fs, kind);
 	struct records_seen seen = { .absent = 0 };
+	struct caller caller;
 	struct statx stx;
 
-	return wanted != 0 && node_look(fs, ino, &node, &stx, &seen) == 0 &&
+	return wanted != 0 && caller_of(fs, req, &caller) == 0 &&
+	       node_look(fs, ino, &node, &stx, &seen) == 0 &&
 	       (seen.absent & wanted) == wanted;
 }
 
@@ -151,7 +157,7 @@ static ssize_t do_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name,
 
 	if (kind == NAME_FOREIGN || kind == NAME_UNSUPPORTED)
 		return refuse(kind, false);
-	if (is_absent(filesystem_of(req), ino, kind))
+	if (is_absent(req, ino, kind))
 		return -ENODATA;
 	r = target_begin(&target, req, ino, kind == NAME_DISK);
 	if (r < 0)

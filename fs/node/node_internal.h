@@ -66,6 +66,7 @@ struct node {
 	bool ages;   /* on which of the idle lists */
 	bool queued; /* on the dead list */
 	bool privileged;
+	bool replaced; /* a name of it was found to lead elsewhere */
 	bool listed;
 	bool has_locked;
 	bool is_told; /* what `told` says */

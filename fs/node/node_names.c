@@ -169,6 +169,7 @@ int name_add(struct node_table *table, uint32_t node, uint32_t parent,
 		name = name_new(table, node, parent, text);
 	if (name == NULL)
 		return -ENOMEM;
+	node_at(table, node)->replaced = false;
 	if (S_ISDIR(node_at(table, node)->identity.type)) {
 		while (name->node_next != NULL)
 			name_remove(table, name->node_next);

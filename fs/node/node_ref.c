@@ -89,8 +89,10 @@ static void forget_name(struct node_table *table, const struct step *step)
 
 	(void)pthread_mutex_lock(&table->lock);
 	name = name_find(table, step->parent, step->name);
-	if (name != NULL && name->node == step->node)
+	if (name != NULL && name->node == step->node) {
 		name_remove(table, name);
+		node_at(table, step->node)->replaced = true;
+	}
 	(void)pthread_mutex_unlock(&table->lock);
 }
 
@@ -225,8 +227,10 @@ static int acquire_index(struct node_table *table, uint32_t index,
 	(void)pthread_mutex_unlock(&table->lock);
 	if (fd < 0)
 		r = reopen(table, index, ret_stx);
-	if (r == -ESTALE)
-		r = reopen_open(table, index, ret_stx);
+	/* Whatever has become of the way there: who has it open goes on. */
+	if (r < 0 && r != -EMFILE && r != -ENFILE && r != -ENOMEM &&
+	    reopen_open(table, index, ret_stx) == 0)
+		r = 0;
 	(void)pthread_mutex_lock(&table->lock);
 	if (r == 0) {
 		*ret = ref_of(table, index);

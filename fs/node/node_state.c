@@ -102,7 +102,10 @@ bool node_was_replaced(const struct node_ref *ref)
 
 	(void)pthread_mutex_lock(&ref->table->lock);
 	node = node_at(ref->table, ref->index);
-	named = node->names != NULL && ref->index != ROOT_NODE;
+	named = node->replaced ||
+		(node->names != NULL && ref->index != ROOT_NODE);
+	/* Once: who comes again comes by what is open. */
+	node->replaced = false;
 	while (node->names != NULL)
 		name_remove(ref->table, node->names);
 	(void)pthread_mutex_unlock(&ref->table->lock);

@@ -113,18 +113,26 @@ bool backing_is_unchanged(const struct statx *then, const struct statx *now)
 	       then->stx_ctime.tv_nsec == now->stx_ctime.tv_nsec;
 }
 
+bool backing_was_settled(const struct statx *stx, const struct timespec *then)
+{
+	int64_t seconds = then->tv_sec - stx->stx_ctime.tv_sec;
+
+	if (seconds < 0 || seconds > 1)
+		return seconds > 1;
+	/* Maybe all that the file system keeps are seconds. */
+	if (stx->stx_ctime.tv_nsec == 0)
+		return false;
+	return seconds * SECOND_NS + then->tv_nsec -
+		       (int64_t)stx->stx_ctime.tv_nsec >=
+	       FRESH_NS;
+}
+
 bool backing_is_settled(const struct statx *stx)
 {
 	struct timespec now;
-	int64_t seconds;
 
 	(void)clock_gettime(CLOCK_REALTIME_COARSE, &now);
-	seconds = now.tv_sec - stx->stx_ctime.tv_sec;
-	if (seconds < 0 || seconds > 1)
-		return seconds > 1;
-	return seconds * SECOND_NS + now.tv_nsec -
-		       (int64_t)stx->stx_ctime.tv_nsec >=
-	       FRESH_NS;
+	return backing_was_settled(stx, &now);
 }
 
 int backing_chmod(int path_fd, mode_t mode)

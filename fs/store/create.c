@@ -18,7 +18,8 @@ struct making {
 	struct view want;
 	struct acl *acl; /* inherited access ACL, owned */
 	struct view_plan plan;
-	bool plain;	  /* open(O_CREAT) or mkdir alone makes it as wanted */
+	bool plain; /* open(O_CREAT) or mkdir alone makes it as wanted */
+	struct records_moment moment; /* before it is made */
 	struct statx stx; /* as it was made, then what finish() left */
 };
 
@@ -88,7 +89,11 @@ static int making_begin(struct making *m, const struct creation *creation)
 	struct disk_owner made;
 	int r;
 
-	*m = (struct making){ .creation = creation, .want = creation->want };
+	*m = (struct making){
+		.creation = creation,
+		.want = creation->want,
+		.moment = records_moment(creation->records->cache),
+	};
 	if (creation->default_acl != NULL && !S_ISLNK(m->want.mode)) {
 		r = acl_inherit(creation->default_acl, m->want.mode, &m->acl,
 				&m->want.mode);
@@ -141,8 +146,10 @@ static int finish(struct making *m, int fd)
 	if (!c->disk_default_acl && m->plain &&
 	    stx->stx_uid == m->plan.uid.value &&
 	    stx->stx_gid == m->plan.gid.value &&
-	    (stx->stx_mode & MODE_BITS) == m->plan.mode)
+	    (stx->stx_mode & MODE_BITS) == m->plan.mode) {
+		records_made(&records, &m->moment, stx, &m->want);
 		return 0;
+	}
 	/* There is one already, or no name that needs one. */
 	if (!m->plain)
 		records.intents = NULL;

@@ -74,23 +74,6 @@ static bool may_be_recorded(const struct records *records,
 	       view_is_ours(records->policy, disk);
 }
 
-/* Without looking: by its ctime, or as it had no record a moment ago. */
-static bool recall(const struct records *records, const struct statx *stx,
-		   struct records_seen *ret)
-{
-	struct disk_owner disk = backing_owner(stx);
-	unsigned int absent;
-
-	if (records_cache_get(records->cache, stx, ret))
-		return true;
-	absent = records_cache_absent(records->cache, stx);
-	if ((absent & SIDE_BIT(SIDE_OVERRIDE_STAT)) == 0)
-		return false;
-	*ret = (struct records_seen){ .absent = absent };
-	view_of(records->policy, &disk, NULL, &ret->view);
-	return true;
-}
-
 int recorded_read(const struct records *records, int path_fd,
 		  const struct statx *stx, bool with_acl, struct recorded *ret)
 {
@@ -105,7 +88,7 @@ int recorded_read(const struct records *records, int path_fd,
 	/* Strangers' records don't count: don't even look. */
 	if (!may_be_recorded(records, &disk))
 		return 0;
-	if (recall(records, stx, &known) &&
+	if (records_cache_get(records->cache, stx, true, &known) &&
 	    (known.absent & SIDE_BIT(SIDE_OVERRIDE_STAT)) != 0)
 		return 0;
 	r = read_record(records, path_fd, stx, ret);
@@ -176,38 +159,34 @@ int records_view(const struct records *records, int path_fd,
 	struct records_seen seen = { .absent = 0 };
 	int r = 0;
 
-	if (!recall(records, stx, &seen))
+	if (!records_cache_get(records->cache, stx, true, &seen))
 		r = look(records, path_fd, stx, &seen);
 	if (r == 0)
 		*ret = seen.view;
 	return r;
 }
 
-int records_look(const struct records *records, int path_fd, uint64_t epoch,
-		 const struct statx *stx, struct records_seen *ret)
+/* May it be kept by its ctime?  Not where the database has what it lacks. */
+static bool is_cached(const struct records *records, const struct statx *stx)
 {
-	struct records_cache_entry entry;
-	bool settled;
-	int r;
-
-	if (recall(records, stx, ret))
-		return 0;
-	settled = backing_is_settled(stx);
-	r = look(records, path_fd, stx, ret);
-	if (r < 0)
-		return r;
-	entry = records_cache_entry(records->cache, stx, settled, ret);
-	records_cache_put(records->cache, epoch, &entry);
-	return 0;
+	return !side_in_xattr(stx) || lists_sides(records, stx);
 }
 
-int records_stat(const struct records *records, int path_fd,
-		 struct statx *ret_stx, struct records_seen *ret)
+int records_look(const struct records *records, int path_fd,
+		 const struct records_moment *moment, const struct statx *stx,
+		 bool settled, struct records_seen *ret)
 {
-	uint64_t epoch = records_cache_epoch(records->cache);
-	int r = backing_stat(path_fd, ret_stx);
+	struct records_cache_entry entry;
+	int r;
 
-	return r < 0 ? r : records_look(records, path_fd, epoch, ret_stx, ret);
+	if (records_cache_get(records->cache, stx, settled, ret))
+		return 0;
+	r = look(records, path_fd, stx, ret);
+	if (r < 0 || !is_cached(records, stx))
+		return r;
+	entry = records_cache_entry(records->cache, moment, stx, ret);
+	(void)records_cache_put(records->cache, moment, &entry);
+	return 0;
 }
 
 /* The record by name, 0 for none; -EAGAIN. */
@@ -245,6 +224,7 @@ static bool name_stayed(int dir_fd, const char *name, const struct statx *stx)
 
 int records_look_child(const struct records *records, int dir_fd,
 		       uint64_t dir_dev, const char *name,
+		       const struct records_moment *moment,
 		       const struct statx *stx,
 		       struct records_cache_entry *note,
 		       struct records_seen *ret)
@@ -258,9 +238,10 @@ int records_look_child(const struct records *records, int dir_fd,
 
 	*ret = (struct records_seen){ .absent = 0 };
 	view_of(records->policy, &disk, NULL, &ret->view);
-	if (!may_be_recorded(records, &disk) || recall(records, stx, ret))
+	if (!may_be_recorded(records, &disk) ||
+	    records_cache_get(records->cache, stx, false, ret))
 		return 0;
-	settled = backing_is_settled(stx);
+	settled = backing_was_settled(stx, &moment->clock);
 	/* The database's key begins with the file system. */
 	if (dir_dev != backing_dev(stx) || (note == NULL && !settled))
 		return -EAGAIN;
@@ -275,23 +256,28 @@ int records_look_child(const struct records *records, int dir_fd,
 		    !S_ISLNK(stx->stx_mode))
 			return -EAGAIN;
 	}
-	if (settled) {
-		entry = records_cache_entry(records->cache, stx, true, ret);
-		if (note != NULL)
-			*note = entry;
-		else
-			records_cache_put(records->cache, 0, &entry);
-	}
+	if (!settled || !is_cached(records, stx))
+		return 0;
+	entry = records_cache_entry(records->cache, moment, stx, ret);
+	if (note != NULL)
+		*note = entry;
+	else
+		(void)records_cache_put(records->cache, moment, &entry);
 	return 0;
 }
 
-void records_made(const struct records *records, uint64_t epoch,
-		  const struct statx *stx, const struct records_seen *seen)
+void records_made(const struct records *records,
+		  const struct records_moment *moment, const struct statx *stx,
+		  const struct view *view)
 {
+	const struct records_seen seen = { .view = *view, .absent = SIDE_ALL };
 	struct records_cache_entry entry =
-		records_cache_entry(records->cache, stx, false, seen);
+		records_cache_entry(records->cache, moment, stx, &seen);
 
-	records_cache_put(records->cache, epoch, &entry);
+	/* Else what had the inode's number before may still be there. */
+	if (!lists_sides(records, stx) || records->policy->real_owners ||
+	    !records_cache_put(records->cache, moment, &entry))
+		records_cache_drop(records->cache, stx);
 }
 
 void records_forget(const struct records *records, int path_fd,

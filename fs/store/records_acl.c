@@ -249,6 +249,7 @@ static int write_default(const struct records *records, int path_fd,
 {
 	_cleanup_free_ char *blob = NULL;
 	size_t size = acl != NULL ? acl_blob_size(acl) : 0;
+	int r;
 
 	if (acl != NULL) {
 		blob = malloc(size);
@@ -256,8 +257,8 @@ static int write_default(const struct records *records, int path_fd,
 			return -ENOMEM;
 		(void)acl_format(acl, blob, size);
 	}
-	return side_write(records->db, path_fd, stx, SIDE_ACL_DEFAULT, blob,
-			  size);
+	r = side_write(records->db, path_fd, stx, SIDE_ACL_DEFAULT, blob, size);
+	return r < 0 ? r : 0;
 }
 
 int records_acl_hand_on(const struct records *records, int path_fd,

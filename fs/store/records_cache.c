@@ -68,6 +68,17 @@ static uint32_t now_ms(void)
 			  (uint64_t)now.tv_nsec / 1000000);
 }
 
+struct records_moment records_moment(struct records_cache *cache)
+{
+	struct records_moment moment = { .epoch = 0 };
+
+	if (cache == NULL)
+		return moment;
+	moment.epoch = atomic_load(&cache->epoch);
+	(void)clock_gettime(CLOCK_REALTIME_COARSE, &moment.clock);
+	return moment;
+}
+
 static uint64_t birth_of(const struct statx *stx)
 {
 	return (stx->stx_mask & STATX_BTIME) != 0 ?
@@ -103,23 +114,19 @@ static struct records_cache_entry *find(struct set *set, uint64_t dev,
 	return NULL;
 }
 
-static bool is_trusted(const struct records_cache *cache,
-		       const struct records_cache_entry *entry)
-{
-	return now_ms() - entry->at < cache->trust_ms;
-}
-
 static bool holds(const struct records_cache *cache,
 		  const struct records_cache_entry *entry,
-		  const struct statx *stx)
+		  const struct statx *stx, bool settled)
 {
-	return entry->ctime == backing_nanoseconds(&stx->stx_ctime) &&
-	       entry->birth == birth_of(stx) &&
-	       (entry->settled || is_trusted(cache, entry));
+	if (entry->ctime != backing_nanoseconds(&stx->stx_ctime) ||
+	    entry->birth != birth_of(stx))
+		return false;
+	return entry->settled ||
+	       (!settled && now_ms() - entry->at < cache->trust_ms);
 }
 
 bool records_cache_get(struct records_cache *cache, const struct statx *stx,
-		       struct records_seen *ret)
+		       bool settled, struct records_seen *ret)
 {
 	uint64_t dev = backing_dev(stx);
 	unsigned int at = set_of(dev, stx->stx_ino);
@@ -130,7 +137,7 @@ bool records_cache_get(struct records_cache *cache, const struct statx *stx,
 		return false;
 	(void)pthread_mutex_lock(lock_of(cache, at));
 	entry = find(&cache->sets[at], dev, stx->stx_ino);
-	found = entry != NULL && holds(cache, entry, stx);
+	found = entry != NULL && holds(cache, entry, stx, settled);
 	if (found)
 		*ret = (struct records_seen){
 			.view = { .uid = CONTAINER_ID(entry->uid),
@@ -142,33 +149,14 @@ bool records_cache_get(struct records_cache *cache, const struct statx *stx,
 	return found;
 }
 
-unsigned int records_cache_absent(struct records_cache *cache,
-				  const struct statx *stx)
-{
-	uint64_t dev = backing_dev(stx);
-	unsigned int at = set_of(dev, stx->stx_ino), absent = 0;
-	const struct records_cache_entry *entry;
-
-	if (cache == NULL || cache->trust_ms == 0)
-		return 0;
-	(void)pthread_mutex_lock(lock_of(cache, at));
-	entry = find(&cache->sets[at], dev, stx->stx_ino);
-	if (entry != NULL && entry->birth == birth_of(stx) &&
-	    is_trusted(cache, entry))
-		absent = entry->absent;
-	(void)pthread_mutex_unlock(lock_of(cache, at));
-	return absent;
-}
-
-uint64_t records_cache_epoch(struct records_cache *cache)
-{
-	return cache != NULL ? atomic_load(&cache->epoch) : 0;
-}
-
 struct records_cache_entry records_cache_entry(
-	const struct records_cache *cache, const struct statx *stx,
-	bool settled, const struct records_seen *seen)
+	const struct records_cache *cache, const struct records_moment *moment,
+	const struct statx *stx, const struct records_seen *seen)
 {
+	bool settled = backing_was_settled(stx, &moment->clock);
+	/* Where only seconds are kept a fresh one says nothing. */
+	bool fresh = stx->stx_ctime.tv_nsec != 0;
+
 	return (struct records_cache_entry){
 		.dev = backing_dev(stx),
 		.ino = stx->stx_ino,
@@ -179,22 +167,26 @@ struct records_cache_entry records_cache_entry(
 		.mode = (uint16_t)seen->view.mode,
 		.absent = (uint8_t)seen->absent,
 		.settled = settled,
-		.used = cache != NULL && (settled || cache->trust_ms > 0),
+		.used = cache != NULL &&
+			(settled || (fresh && cache->trust_ms > 0)),
 		.at = now_ms(),
 	};
 }
 
-void records_cache_put(struct records_cache *cache, uint64_t epoch,
+bool records_cache_put(struct records_cache *cache,
+		       const struct records_moment *moment,
 		       const struct records_cache_entry *entry)
 {
 	unsigned int at = set_of(entry->dev, entry->ino);
 	struct records_cache_entry *place;
 	struct set *set;
+	bool put;
 
 	if (cache == NULL || !entry->used)
-		return;
+		return false;
 	(void)pthread_mutex_lock(lock_of(cache, at));
-	if (entry->settled || atomic_load(&cache->epoch) == epoch) {
+	put = entry->settled || atomic_load(&cache->epoch) == moment->epoch;
+	if (put) {
 		set = &cache->sets[at];
 		place = find(set, entry->dev, entry->ino);
 		if (place == NULL) {
@@ -204,6 +196,7 @@ void records_cache_put(struct records_cache *cache, uint64_t epoch,
 		*place = *entry;
 	}
 	(void)pthread_mutex_unlock(lock_of(cache, at));
+	return put;
 }
 
 void records_cache_drop(struct records_cache *cache, const struct statx *stx)

@@ -152,10 +152,10 @@ static int write_value(const struct records *records, int path_fd,
 			return 0;
 	}
 	r = side_write(records->db, path_fd, stx, SIDE_CAPABILITY, value, size);
-	if (r == 0 && !side_in_xattr(stx))
+	if (r == 0)
 		r = backing_touch_ctime(path_fd, stx);
 	records_cache_drop(records->cache, stx);
-	return r;
+	return r < 0 ? r : 0;
 }
 
 int records_capability_set(const struct records *records, int path_fd,

@@ -81,7 +81,7 @@ static int change_record(struct change *c, const char *text, size_t len)
 	if (r < 0)
 		return r;
 	c->wrote_record = true;
-	c->moved_ctime = c->moved_ctime || side_in_xattr(c->stx);
+	c->moved_ctime = c->moved_ctime || r > 0;
 	return 0;
 }
 
@@ -110,9 +110,10 @@ static int change_acl(struct change *c, const struct acl *acl)
 	if (acl == NULL && c->old.acl == NULL)
 		return 0;
 	r = write_acl(c, acl);
-	if (r == 0)
-		c->wrote_acl = true;
-	return r;
+	if (r < 0)
+		return r;
+	c->wrote_acl = true;
+	return 0;
 }
 
 static int change_disk_acl(struct change *c, const struct acl *acl)

@@ -160,7 +160,7 @@ int side_write(struct records_db *db, int path_fd, const struct statx *stx,
 		return 0;
 	if (r == -EOPNOTSUPP)
 		return db_write(db, path_fd, stx, side, value, size);
-	return r;
+	return r < 0 ? r : 1;
 }
 
 void side_forget(struct records_db *db, int path_fd, const struct statx *stx)

@@ -63,6 +63,8 @@ bool backing_is_unchanged(const struct statx *then, const struct statx *now);
  * rename moves it, but before Linux 6.13 by ticks of the clock.
  */
 bool backing_is_settled(const struct statx *stx);
+/* The same, as of that time (CLOCK_REALTIME_COARSE). */
+bool backing_was_settled(const struct statx *stx, const struct timespec *then);
 
 int backing_chmod(int path_fd, mode_t mode);
 /* An id of ID_NONE stays as it is. */

@@ -66,6 +66,7 @@ struct filesystem {
 	bool writeback;			 /* the kernel does that */
 	struct fuse_session *session;	 /* for notifications; NULL before */
 	pthread_mutex_t dropping;	 /* held by who has pages dropped */
+	bool has_acls; /* the source: what isn't there is absent */
 	/* statx(2) of the source may answer from a network cache. */
 	bool remote_source;
 	/* backing_dev() of the mount itself; set once it is known. */

@@ -40,14 +40,13 @@ struct records {
 int records_view(const struct records *records, int path_fd,
 		 const struct statx *stx, struct view *ret);
 /*
- * The same, and what stands beside it (the sides of records_side.h); epoch is
- * records_cache_epoch() from before the statx.
+ * The same, and what stands beside it (the sides of records_side.h); moment is
+ * records_moment() from before the statx.  settled: for who will change it; a
+ * look of a moment ago is not good enough.
  */
-int records_look(const struct records *records, int path_fd, uint64_t epoch,
-		 const struct statx *stx, struct records_seen *ret);
-/* The same, and its statx. */
-int records_stat(const struct records *records, int path_fd,
-		 struct statx *ret_stx, struct records_seen *ret);
+int records_look(const struct records *records, int path_fd,
+		 const struct records_moment *moment, const struct statx *stx,
+		 bool settled, struct records_seen *ret);
 
 /*
  * The same of an entry of a directory, without opening it; stx is what
@@ -60,16 +59,18 @@ int records_stat(const struct records *records, int path_fd,
  */
 int records_look_child(const struct records *records, int dir_fd,
 		       uint64_t dir_dev, const char *name,
+		       const struct records_moment *moment,
 		       const struct statx *stx,
 		       struct records_cache_entry *note,
 		       struct records_seen *ret);
 
 /*
- * We have just made the object, or brought it to this view: nobody needs to
- * read it at once.  epoch: records_cache_epoch() from before its statx.
+ * We have just made the object, with nothing beside it: nobody needs to look
+ * at once.  moment is from before it was made.
  */
-void records_made(const struct records *records, uint64_t epoch,
-		  const struct statx *stx, const struct records_seen *seen);
+void records_made(const struct records *records,
+		  const struct records_moment *moment, const struct statx *stx,
+		  const struct view *view);
 
 /*
  * Bring the object to the wanted view (ids of ID_NONE stay as they are seen):

@@ -5,9 +5,8 @@
  *
  * A ctime that was fresh then may stand for one more change, as it moves by
  * ticks of the clock (before Linux 6.13).  What was read at such a one counts
- * for the trust's time only, and never beyond a change of ours.  For so long
- * what was absent is taken to be so whatever the ctime: that of a directory
- * moves with each of its entries.
+ * for a moment only, for the requests that make up a system call; never beyond
+ * a change of ours, and never as what a change starts from.
  *
  * Of a fixed size: what was put long ago goes.  Thread-safe.
  */
@@ -17,6 +16,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include "idshift/view.h"
 
@@ -26,6 +26,12 @@ struct records_cache;
 struct records_seen {
 	struct view view;    /* acl NULL */
 	unsigned int absent; /* of the sides, as bits: those it has not */
+};
+
+/* When an object is looked at: from before its statx. */
+struct records_moment {
+	struct timespec clock;
+	uint64_t epoch; /* of our own changes */
 };
 
 struct records_cache_entry {
@@ -49,24 +55,19 @@ struct records_cache *records_cache_free(struct records_cache *cache);
 
 /* All below do nothing, and find nothing, if the cache is NULL. */
 
-/* True: known, as of this statx. */
+struct records_moment records_moment(struct records_cache *cache);
+
+/* True: known, as of this statx; settled: for good. */
 bool records_cache_get(struct records_cache *cache, const struct statx *stx,
-		       struct records_seen *ret);
+		       bool settled, struct records_seen *ret);
 
-/* Those of its sides that were absent a moment ago. */
-unsigned int records_cache_absent(struct records_cache *cache,
-				  const struct statx *stx);
-
-/* To be asked for before the statx of what will be put. */
-uint64_t records_cache_epoch(struct records_cache *cache);
-/*
- * What is to be put: read of the object whose statx, from before the reading,
- * is stx; `settled` (backing_is_settled()) likewise.
- */
+/* What is to be put: read of the object whose statx is stx. */
 struct records_cache_entry records_cache_entry(
-	const struct records_cache *cache, const struct statx *stx,
-	bool settled, const struct records_seen *seen);
-void records_cache_put(struct records_cache *cache, uint64_t epoch,
+	const struct records_cache *cache, const struct records_moment *moment,
+	const struct statx *stx, const struct records_seen *seen);
+/* False: not kept, as something was changed meanwhile. */
+bool records_cache_put(struct records_cache *cache,
+		       const struct records_moment *moment,
 		       const struct records_cache_entry *entry);
 
 /* We have changed the object: what was read before counts no more. */

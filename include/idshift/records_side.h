@@ -55,7 +55,10 @@ unsigned int side_present(int path_fd);
 unsigned int side_present_child(int dir_fd, const char *name);
 bool side_exists(struct records_db *db, int path_fd, const struct statx *stx,
 		 enum side side);
-/* size 0 removes it; 0 also when there was none. */
+/*
+ * size 0 removes it.  1: it is an attribute, which has moved the object's
+ * ctime; 0: it is in the database, or there was none to remove.
+ */
 int side_write(struct records_db *db, int path_fd, const struct statx *stx,
 	       enum side side, const void *value, size_t size);
 /* Forget all that the database has of the object. */

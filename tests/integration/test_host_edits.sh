@@ -170,6 +170,30 @@ sleep 1.7
 host 'echo new >temporary && mv temporary held'
 wait "$reader"
 is "nor one that another has replaced" "$(xargs <"$T/held")" "0:0 0 7:8 0 text new"
+# An editor's save while somebody has the file open: a new open finds the new.
+host 'echo old >edited'
+inside 'stat edited >/dev/null; exec 3<edited; sleep 0.5; echo mine >>edited; cat edited' \
+	>"$T/edited" 2>&1 &
+reader=$!
+sleep 0.3
+host 'echo new >temporary && mv temporary edited'
+wait "$reader"
+is "what is opened is what is there, also where another is open" \
+	"$(xargs <"$T/edited") $(xargs <"$src/edited")" "new mine new mine"
+# The way to it is closed, but not the file.
+host 'mkdir way && echo text >way/f'
+inside 'exec 3<>way/f; sleep 0.5; stat -L -c %h /proc/self/fd/3
+	flock -n 3 && echo locked; cat <&3' >"$T/way" 2>&1 &
+reader=$!
+sleep 0.3
+host 'chmod 000 way'
+wait "$reader"
+is "an open file without a way to it" "$(xargs <"$T/way")" "1 locked text"
+host 'chmod 755 way'
+# What a change records on its way counts from then on.
+host 'echo text >closed && chmod 400 closed'
+inside 'truncate -s 1 closed && ln closed closed2'
+is "a mode that is recorded by the way" "$(inside 'stat -c %a closed')" 400
 inside 'mkdir cwd && cd cwd && sleep 1.5 && echo x >f; echo $?' >"$T/held" 2>&1 &
 reader=$!
 wait_for 2 test -d "$src/cwd"
@@ -196,6 +220,11 @@ second=$daemon
 seen() { # MOUNT PATH WANTED
 	[[ $("${ns[@]}" stat -c '%u:%g %a' "$1/$2") == "$3" ]]
 }
+inside 'touch both'
+inside 'stat both' >/dev/null
+"${ns[@]}" chown 33 "$home/mnt2/both"
+inside 'chgrp 44 both'
+is "half of a change in each, at once" "$(view both)" "33:44 644"
 inside 'stat f2' >/dev/null
 ok "stat in the second" seen "$home/mnt2" f2 "5:6 666"
 inside 'chown 50:60 f2 && chmod 4711 f2'

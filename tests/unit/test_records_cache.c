@@ -24,6 +24,18 @@ static struct statx file(uint64_t ino, int64_t ctime)
 	};
 }
 
+/* The same, changed just now. */
+static struct statx fresh(uint64_t ino)
+{
+	struct statx stx = file(ino, 0);
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_REALTIME_COARSE, &now);
+	stx.stx_ctime.tv_sec = now.tv_sec;
+	stx.stx_ctime.tv_nsec = now.tv_nsec != 0 ? (uint32_t)now.tv_nsec : 1;
+	return stx;
+}
+
 static const struct records_seen some = {
 	.view = { .uid = CONTAINER_ID(5),
 		  .gid = CONTAINER_ID(4294967295),
@@ -31,30 +43,48 @@ static const struct records_seen some = {
 	.absent = 0x2a,
 };
 
-static void put(struct records_cache *cache, const struct statx *stx,
-		bool settled, uint64_t epoch)
+static bool put_as_of(struct records_cache *cache, const struct statx *stx,
+		      const struct records_moment *moment)
 {
 	struct records_cache_entry entry =
-		records_cache_entry(cache, stx, settled, &some);
+		records_cache_entry(cache, moment, stx, &some);
 
-	records_cache_put(cache, epoch, &entry);
+	return records_cache_put(cache, moment, &entry);
 }
 
+static bool put(struct records_cache *cache, const struct statx *stx)
+{
+	const struct records_moment moment = records_moment(cache);
+
+	return put_as_of(cache, stx, &moment);
+}
+
+static void expect_some(const struct records_seen *seen)
+{
+	assert_int_equal(seen->view.uid.value, 5);
+	assert_int_equal(seen->view.gid.value, 4294967295);
+	assert_int_equal(seen->view.mode, S_IFREG | 06711);
+	assert_null(seen->view.acl);
+	assert_int_equal(seen->absent, 0x2a);
+}
+
+enum known { UNKNOWN, KNOWN, FOR_A_MOMENT };
+
 static void expect(struct records_cache *cache, const struct statx *stx,
-		   bool known)
+		   enum known known)
 {
 	struct records_seen seen = { .absent = 77 };
 
-	assert_int_equal(records_cache_get(cache, stx, &seen), known);
-	if (!known) {
+	assert_int_equal(records_cache_get(cache, stx, true, &seen),
+			 known == KNOWN);
+	if (known != KNOWN)
 		assert_int_equal(seen.absent, 77);
-		return;
-	}
-	assert_int_equal(seen.view.uid.value, 5);
-	assert_int_equal(seen.view.gid.value, 4294967295);
-	assert_int_equal(seen.view.mode, S_IFREG | 06711);
-	assert_null(seen.view.acl);
-	assert_int_equal(seen.absent, 0x2a);
+	else
+		expect_some(&seen);
+	assert_int_equal(records_cache_get(cache, stx, false, &seen),
+			 known != UNKNOWN);
+	if (known != UNKNOWN)
+		expect_some(&seen);
 }
 
 static int setup(void **state)
@@ -73,8 +103,8 @@ static void test_none(void **state)
 	struct statx stx = file(1, 1);
 
 	(void)state;
-	put(NULL, &stx, true, records_cache_epoch(NULL));
-	expect(NULL, &stx, false);
+	assert_false(put(NULL, &stx));
+	expect(NULL, &stx, UNKNOWN);
 	records_cache_drop(NULL, &stx);
 	assert_null(records_cache_free(NULL));
 }
@@ -84,31 +114,31 @@ static void test_same_object_and_ctime(void **state)
 	struct records_cache *cache = *state;
 	struct statx stx = file(7, 100), other;
 
-	expect(cache, &stx, false);
-	put(cache, &stx, true, 0);
-	expect(cache, &stx, true);
+	expect(cache, &stx, UNKNOWN);
+	assert_true(put(cache, &stx));
+	expect(cache, &stx, KNOWN);
 	other = file(7, 101);
-	expect(cache, &other, false);
+	expect(cache, &other, UNKNOWN);
 	other = stx;
 	other.stx_ctime.tv_nsec--;
-	expect(cache, &other, false);
+	expect(cache, &other, UNKNOWN);
 	other = file(8, 100);
-	expect(cache, &other, false);
+	expect(cache, &other, UNKNOWN);
 	other = stx;
 	other.stx_dev_minor++;
-	expect(cache, &other, false);
+	expect(cache, &other, UNKNOWN);
 	/* A recycled inode, or one of a file system that tells no birth. */
 	other = stx;
 	other.stx_btime.tv_nsec++;
-	expect(cache, &other, false);
+	expect(cache, &other, UNKNOWN);
 	other = stx;
 	other.stx_mask &= ~(uint32_t)STATX_BTIME;
-	expect(cache, &other, false);
+	expect(cache, &other, UNKNOWN);
 	/* What is later put counts; what the first ctime said is gone. */
 	other = file(7, 101);
-	put(cache, &other, true, 0);
-	expect(cache, &other, true);
-	expect(cache, &stx, false);
+	assert_true(put(cache, &other));
+	expect(cache, &other, KNOWN);
+	expect(cache, &stx, UNKNOWN);
 }
 
 static void test_drop(void **state)
@@ -116,11 +146,10 @@ static void test_drop(void **state)
 	struct records_cache *cache = *state;
 	struct statx stx = file(7, 100), other = file(8, 100);
 
-	put(cache, &stx, true, 0);
-	put(cache, &other, true, 0);
+	assert_true(put(cache, &stx) && put(cache, &other));
 	records_cache_drop(cache, &stx);
-	expect(cache, &stx, false);
-	expect(cache, &other, true);
+	expect(cache, &stx, UNKNOWN);
+	expect(cache, &other, KNOWN);
 }
 
 /* Read at a fresh ctime: for a while, and not across a change of ours. */
@@ -128,58 +157,72 @@ static void test_fresh(void **state)
 {
 	const struct timespec wait = { .tv_nsec = (TRUST_MS + 50) * 1000000L };
 	struct records_cache *cache = *state;
-	struct statx stx = file(7, 100), other = file(8, 100);
-	uint64_t epoch = records_cache_epoch(cache);
+	struct records_moment before;
+	struct statx stx = fresh(7), other = file(8, 100);
 
-	put(cache, &stx, false, epoch);
-	expect(cache, &stx, true);
+	assert_true(put(cache, &stx));
+	expect(cache, &stx, FOR_A_MOMENT);
 	(void)nanosleep(&wait, NULL);
-	expect(cache, &stx, false);
+	expect(cache, &stx, UNKNOWN);
 
+	stx = fresh(7);
+	before = records_moment(cache);
 	records_cache_drop(cache, &other);
-	put(cache, &stx, false, epoch);
-	expect(cache, &stx, false);
-	put(cache, &stx, true, epoch);
-	expect(cache, &stx, true);
-	epoch = records_cache_epoch(cache);
-	put(cache, &other, false, epoch);
-	expect(cache, &other, true);
+	assert_false(put_as_of(cache, &stx, &before));
+	expect(cache, &stx, UNKNOWN);
+	/* An old ctime would have moved with the change. */
+	assert_true(put_as_of(cache, &other, &before));
+	expect(cache, &other, KNOWN);
+	assert_true(put(cache, &stx));
+	expect(cache, &stx, FOR_A_MOMENT);
 }
 
-/* What a directory lacks it lacks for a while, whatever happens in it. */
-static void test_absent(void **state)
+/* The moment is what counts, not when it is put. */
+static void test_moment(void **state)
 {
-	const struct timespec wait = { .tv_nsec = (TRUST_MS + 50) * 1000000L };
+	const struct timespec wait = { .tv_nsec = 50000000 };
 	struct records_cache *cache = *state;
-	struct statx stx = file(7, 100), later = file(7, 101), other;
+	struct statx stx = fresh(7);
+	const struct records_moment moment = records_moment(cache);
 
-	assert_int_equal(records_cache_absent(cache, &stx), 0);
-	put(cache, &stx, true, 0);
-	assert_int_equal(records_cache_absent(cache, &later), 0x2a);
-	other = later;
-	other.stx_btime.tv_nsec++;
-	assert_int_equal(records_cache_absent(cache, &other), 0);
-	records_cache_drop(cache, &later);
-	assert_int_equal(records_cache_absent(cache, &later), 0);
-	put(cache, &stx, true, 0);
 	(void)nanosleep(&wait, NULL);
-	assert_int_equal(records_cache_absent(cache, &later), 0);
-	expect(cache, &stx, true);
+	assert_true(put_as_of(cache, &stx, &moment));
+	expect(cache, &stx, FOR_A_MOMENT);
+	assert_true(put(cache, &stx));
+	expect(cache, &stx, KNOWN);
+}
+
+/* ext4 with small inodes: another change in the same second looks alike. */
+static void test_whole_seconds(void **state)
+{
+	struct records_cache *cache = *state;
+	struct records_moment moment = records_moment(cache);
+	struct statx stx = fresh(7);
+
+	stx.stx_ctime.tv_nsec = 0;
+	moment.clock = (struct timespec){ .tv_sec = stx.stx_ctime.tv_sec,
+					  .tv_nsec = 900000000 };
+	assert_false(put_as_of(cache, &stx, &moment));
+	moment.clock.tv_sec++;
+	assert_false(put_as_of(cache, &stx, &moment));
+	expect(cache, &stx, UNKNOWN);
+	moment.clock = (struct timespec){ .tv_sec = stx.stx_ctime.tv_sec + 2 };
+	assert_true(put_as_of(cache, &stx, &moment));
+	expect(cache, &stx, KNOWN);
 }
 
 static void test_no_trust(void **state)
 {
-	struct statx stx = file(7, 100);
 	struct records_cache *cache = NULL;
+	struct statx stx = fresh(7);
 
 	(void)state;
 	assert_int_equal(records_cache_new(0, &cache), 0);
-	assert_int_equal(records_cache_absent(NULL, &stx), 0);
-	put(cache, &stx, false, records_cache_epoch(cache));
-	expect(cache, &stx, false);
-	put(cache, &stx, true, 0);
-	expect(cache, &stx, true);
-	assert_int_equal(records_cache_absent(cache, &stx), 0);
+	assert_false(put(cache, &stx));
+	expect(cache, &stx, UNKNOWN);
+	stx = file(7, 100);
+	assert_true(put(cache, &stx));
+	expect(cache, &stx, KNOWN);
 	assert_null(records_cache_free(cache));
 }
 
@@ -193,18 +236,18 @@ static void test_bounded(void **state)
 
 	for (uint64_t ino = 2; ino < MANY; ino++) {
 		stx = file(ino, 1);
-		put(cache, &stx, true, 0);
+		assert_true(put(cache, &stx));
 	}
 	for (uint64_t ino = 2; ino < MANY; ino++) {
 		struct records_seen seen;
 
 		stx = file(ino, 1);
-		kept += records_cache_get(cache, &stx, &seen);
+		kept += records_cache_get(cache, &stx, true, &seen);
 	}
 	assert_in_range(kept, 50000, 65536);
 	for (uint64_t ino = MANY - LAST; ino < MANY; ino++) {
 		stx = file(ino, 1);
-		expect(cache, &stx, true);
+		expect(cache, &stx, KNOWN);
 	}
 }
 
@@ -216,7 +259,9 @@ int main(void)
 						setup, teardown),
 		cmocka_unit_test_setup_teardown(test_drop, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_fresh, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_absent, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_moment, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_whole_seconds, setup,
+						teardown),
 		cmocka_unit_test(test_no_trust),
 		cmocka_unit_test_setup_teardown(test_bounded, setup, teardown),
 	};

@@ -18,7 +18,7 @@ static const struct command_option options[] = {
 
 /* *ret_removed: there was something. */
 static int remove_sides(struct records_db *db, int path_fd,
-			const struct statx *stx, bool *ret_removed)
+			const struct statx *stx, bool *ret_from_db)
 {
 	for (int side = 0; side < SIDE_COUNT; side++) {
 		char byte;
@@ -33,7 +33,7 @@ static int remove_sides(struct records_db *db, int path_fd,
 		r = side_write(db, path_fd, stx, (enum side)side, NULL, 0);
 		if (r < 0)
 			return r;
-		*ret_removed = true;
+		*ret_from_db = *ret_from_db || r == 0;
 	}
 	return 0;
 }
@@ -44,8 +44,8 @@ static int apply(const struct change *change, int path_fd,
 	struct disk_owner disk = backing_owner(stx);
 	struct records_db *db = change->target.records.db;
 	mode_t mode = stx->stx_mode & MODE_BITS;
-	bool removed = false;
-	int r = remove_sides(db, path_fd, stx, &removed);
+	bool from_db = false;
+	int r = remove_sides(db, path_fd, stx, &from_db);
 
 	/* Others' files: their records never counted, nor can we see them. */
 	if (!view_is_ours(&change->target.policy, &disk))
@@ -54,11 +54,11 @@ static int apply(const struct change *change, int path_fd,
 	if (r == -EACCES && side_in_xattr(stx)) {
 		r = backing_chmod(path_fd, mode | S_IRUSR | S_IWUSR);
 		if (r == 0) {
-			r = remove_sides(db, path_fd, stx, &removed);
+			r = remove_sides(db, path_fd, stx, &from_db);
 			(void)backing_chmod(path_fd, mode);
 		}
 	}
-	if (r == 0 && removed && !side_in_xattr(stx))
+	if (r == 0 && from_db)
 		r = backing_touch_ctime(path_fd, stx);
 	return r;
 }
