@@ -112,6 +112,12 @@ ssize_t records_capability_get(const struct records *records, int path_fd,
 	return len;
 }
 
+/* A disk's own that makes no sense, such as an empty one, can't be read. */
+static bool is_there(ssize_t len)
+{
+	return len >= 0 || len == -EINVAL;
+}
+
 /* XATTR_CREATE and XATTR_REPLACE. */
 static int judge_flags(const struct records *records, int path_fd,
 		       const struct statx *stx, int flags)
@@ -122,9 +128,9 @@ static int judge_flags(const struct records *records, int path_fd,
 	if ((flags & (XATTR_CREATE | XATTR_REPLACE)) == 0)
 		return 0;
 	len = read_value(records, path_fd, stx, &data);
-	if (len >= 0 && (flags & XATTR_CREATE) != 0)
+	if (is_there(len) && (flags & XATTR_CREATE) != 0)
 		return -EEXIST;
-	return len < 0 && (flags & XATTR_REPLACE) != 0 ? (int)len : 0;
+	return !is_there(len) && (flags & XATTR_REPLACE) != 0 ? (int)len : 0;
 }
 
 /*
@@ -197,7 +203,7 @@ int records_capability_remove(const struct records *records, int path_fd,
 	struct vfs_ns_cap_data data;
 	ssize_t len = read_value(records, path_fd, stx, &data);
 
-	if (len < 0)
+	if (!is_there(len))
 		return (int)len;
 	return write_value(records, path_fd, stx, NULL, 0);
 }
