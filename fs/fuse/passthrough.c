@@ -2,6 +2,7 @@
 #include "passthrough.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/fuse.h>
 #include <pthread.h>
 #include <search.h>
@@ -10,6 +11,8 @@
 #include <sys/ioctl.h>
 #include <syslog.h>
 
+#include "idshift/backing.h"
+#include "idshift/cleanup.h"
 #include "idshift/init_flags.h"
 #include "idshift/passthrough_ioctl.h"
 
@@ -58,17 +61,26 @@ struct passthrough *passthrough_free(struct passthrough *pass)
 	return NULL;
 }
 
-/* EPERM: no privilege; ELOOP: a stacked file system, such as overlayfs. */
+/*
+ * The kernel keeps the very open file it is given, as long as the inode is
+ * open: one of its own, that holds no lock and isn't open for writing.  EPERM:
+ * no privilege; ELOOP: a stacked file system, such as overlayfs.
+ */
 static int32_t open_backing(struct passthrough *pass,
-			    struct fuse_session *session, int path_fd)
+			    struct fuse_session *session, int fd)
 {
-	const struct passthrough_backing backing = { .fd = path_fd };
-	int id;
+	struct passthrough_backing backing = { 0 };
+	_cleanup_fd_ int path_fd = -1;
+	int id = -1;
 
-	if (path_fd < 0)
+	if (fd < 0)
 		return 0;
-	id = ioctl(fuse_session_fd(session), PASSTHROUGH_IOC_OPEN, &backing);
-
+	path_fd = backing_reopen(fd, O_PATH);
+	if (path_fd >= 0) {
+		backing.fd = path_fd;
+		id = ioctl(fuse_session_fd(session), PASSTHROUGH_IOC_OPEN,
+			   &backing);
+	}
 	if (id > 0)
 		return id;
 	if (!pass->logged)
@@ -101,7 +113,7 @@ static struct opened *add(struct passthrough *pass, uint64_t ino)
 }
 
 int passthrough_opened(struct passthrough *pass, struct fuse_session *session,
-		       uint64_t ino, int path_fd)
+		       uint64_t ino, int fd)
 {
 	struct opened *opened;
 	int r = -ENOMEM;
@@ -114,7 +126,7 @@ int passthrough_opened(struct passthrough *pass, struct fuse_session *session,
 	if (opened == NULL) {
 		opened = add(pass, ino);
 		if (opened != NULL)
-			opened->id = open_backing(pass, session, path_fd);
+			opened->id = open_backing(pass, session, fd);
 	}
 	if (opened != NULL) {
 		opened->count++;

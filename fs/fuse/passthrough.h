@@ -32,13 +32,13 @@ int passthrough_new(struct fuse_conn_info *conn, struct passthrough **ret);
 struct passthrough *passthrough_free(struct passthrough *pass);
 
 /*
- * The inode is opened, path_fd being any descriptor of its file, or -1 where
+ * The inode is opened, fd being any descriptor of its file, or -1 where
  * it should better be copied: the backing id to reply with, 0 where the file
  * is to be copied, -ENOMEM.  What can't be backed is logged once.  Unless it
  * failed, to be followed by passthrough_closed().
  */
 int passthrough_opened(struct passthrough *pass, struct fuse_session *session,
-		       uint64_t ino, int path_fd);
+		       uint64_t ino, int fd);
 void passthrough_closed(struct passthrough *pass, struct fuse_session *session,
 			uint64_t ino);
 /* Is the inode open, and passed through? */

@@ -102,6 +102,20 @@ is "replaced by the host" "$(cat "$mnt/f")" new
 exec 4>&-
 ok "host and mount exclude each other" flock -n "$mnt/f" bash -c \
 	"! flock -n '$src/f' true"
+exec 5>"$mnt/built"
+cat /bin/true >&5
+chmod 755 "$mnt/built"
+exec 6<"$mnt/built" 5>&-
+# RELEASE comes after close(2) has returned.
+ok "closed by its writer, still read: the host runs it" \
+	wait_for 5 "$src/built"
+exec 6<&-
+touch "$mnt/l"
+flock "$mnt/l" sleep 1 &
+sleep 0.3
+ok "a lock ends with who held it, others having it open" \
+	timeout 10 flock "$mnt/l" true
+wait $!
 cp /bin/true "$mnt/true"
 ok "a program starts at once after it was copied" "$mnt/true"
 touch -a -d @1000000000 "$mnt/f"
