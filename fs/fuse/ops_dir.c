@@ -68,6 +68,7 @@ void op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 struct listing {
 	fuse_req_t req;
 	struct filesystem *fs;
+	struct records_moment began;
 	const struct node_ref *dir;
 	struct caller caller;
 	bool plus;	 /* the form of the entries, */
@@ -152,11 +153,8 @@ static void take_note(struct listing *list,
 
 static void keep_notes(struct listing *list)
 {
-	const struct records_moment moment =
-		records_moment(list->fs->records.cache);
-
 	for (size_t i = 0; i < list->noted; i++)
-		(void)records_cache_put(list->fs->records.cache, &moment,
+		(void)records_cache_put(list->fs->records.cache, &list->began,
 					&list->notes[i]);
 }
 
@@ -252,6 +250,7 @@ static void readdir_common(fuse_req_t req, fuse_ino_t ino, size_t size,
 	struct listing list = {
 		.req = req,
 		.fs = fs,
+		.began = records_moment(fs->records.cache),
 		.dir = &node,
 		.plus = plus,
 		.buffer = buffer,

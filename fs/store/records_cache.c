@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "idshift/backing.h"
+#include "idshift/records_side.h"
 
 /* 3 MiB, of which only what is used takes memory. */
 #define SETS_BITS 14
@@ -18,7 +19,7 @@
 #define LOCKS 64u
 
 struct set {
-	struct records_cache_entry ways[WAYS]; /* the latest first */
+	struct records_cache_entry ways[WAYS]; /* the newest first */
 };
 
 struct records_cache {
@@ -167,6 +168,7 @@ struct records_cache_entry records_cache_entry(
 		.mode = (uint16_t)seen->view.mode,
 		.absent = (uint8_t)seen->absent,
 		.settled = settled,
+		.in_db = !side_in_xattr(stx),
 		.used = cache != NULL &&
 			(settled || (fresh && cache->trust_ms > 0)),
 		.at = now_ms(),
@@ -185,7 +187,8 @@ bool records_cache_put(struct records_cache *cache,
 	if (cache == NULL || !entry->used)
 		return false;
 	(void)pthread_mutex_lock(lock_of(cache, at));
-	put = entry->settled || atomic_load(&cache->epoch) == moment->epoch;
+	put = (entry->settled && !entry->in_db) ||
+	      atomic_load(&cache->epoch) == moment->epoch;
 	if (put) {
 		set = &cache->sets[at];
 		place = find(set, entry->dev, entry->ino);

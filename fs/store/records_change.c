@@ -23,6 +23,7 @@ struct change {
 	bool wrote_record;
 	bool wrote_acl;
 	bool wrote_disk_acl;
+	bool wrote_db; /* which moves no ctime by itself */
 	bool moved_ctime;
 };
 
@@ -64,11 +65,19 @@ static int change_owner(struct change *c, struct disk_id uid,
 	return r;
 }
 
-static int write_side(const struct change *c, enum side side, const void *value,
+static int write_side(struct change *c, enum side side, const void *value,
 		      size_t size)
 {
-	return side_write(c->records->db, c->path_fd, c->stx, side, value,
-			  size);
+	int r = side_write(c->records->db, c->path_fd, c->stx, side, value,
+			   size);
+
+	if (r < 0)
+		return r;
+	if (r == 0)
+		c->wrote_db = true;
+	else
+		c->moved_ctime = true;
+	return 0;
 }
 
 static int change_record(struct change *c, const char *text, size_t len)
@@ -81,12 +90,11 @@ static int change_record(struct change *c, const char *text, size_t len)
 	if (r < 0)
 		return r;
 	c->wrote_record = true;
-	c->moved_ctime = c->moved_ctime || r > 0;
 	return 0;
 }
 
 /* NULL removes. */
-static int write_acl(const struct change *c, const struct acl *acl)
+static int write_acl(struct change *c, const struct acl *acl)
 {
 	_cleanup_free_ char *blob = NULL;
 	size_t size = acl != NULL ? acl_blob_size(acl) : 0;
@@ -167,6 +175,15 @@ static void change_undo(struct change *c)
 		undo_mode(c);
 }
 
+/* With the mode that it has by now. */
+static int touch_ctime(const struct change *c)
+{
+	struct statx stx = *c->stx;
+
+	stx.stx_mode = (uint16_t)((stx.stx_mode & S_IFMT) | c->mode);
+	return backing_touch_ctime(c->path_fd, &stx);
+}
+
 /* The record's text, as planned; 0: none. */
 static size_t planned_record(const struct change *c,
 			     char text[OVERRIDE_STAT_MAX])
@@ -208,8 +225,9 @@ static int change_run(struct change *c, const struct disk_acl_change *disk_acl)
 	/* The mask stays behind as the group's bits, narrowed by now. */
 	if (r == 0 && disk_acl->remove)
 		r = change_disk_acl(c, NULL);
-	if (r == 0 && !c->moved_ctime)
-		r = backing_touch_ctime(c->path_fd, c->stx);
+	/* Whoever read the old record meanwhile must not keep it. */
+	if (r == 0 && (c->wrote_db || !c->moved_ctime))
+		r = touch_ctime(c);
 	return r;
 }
 

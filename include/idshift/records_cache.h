@@ -8,6 +8,9 @@
  * for a moment only, for the requests that make up a system call; never beyond
  * a change of ours, and never as what a change starts from.
  *
+ * What the database has is changed before ctime is moved for it: not kept if a
+ * change of ours came between.
+ *
  * Of a fixed size: what was put long ago goes.  Thread-safe.
  */
 #ifndef IDSHIFT_RECORDS_CACHE_H
@@ -45,6 +48,7 @@ struct records_cache_entry {
 	uint16_t mode;
 	uint8_t absent;
 	bool settled : 1; /* counts as long as ctime stays */
+	bool in_db : 1;	  /* ctime is moved after a change, not by it */
 	bool used : 1;	  /* else there is nothing in it */
 };
 

@@ -177,6 +177,21 @@ static void test_fresh(void **state)
 	expect(cache, &stx, FOR_A_MOMENT);
 }
 
+/* A fifo's record changes before its ctime does: not across that. */
+static void test_in_db(void **state)
+{
+	struct records_cache *cache = *state;
+	const struct records_moment before = records_moment(cache);
+	struct statx stx = file(7, 100), other = file(8, 100);
+
+	stx.stx_mode = S_IFIFO | 0600;
+	records_cache_drop(cache, &other);
+	assert_false(put_as_of(cache, &stx, &before));
+	expect(cache, &stx, UNKNOWN);
+	assert_true(put(cache, &stx));
+	expect(cache, &stx, KNOWN);
+}
+
 /* The moment is what counts, not when it is put. */
 static void test_moment(void **state)
 {
@@ -259,6 +274,7 @@ int main(void)
 						setup, teardown),
 		cmocka_unit_test_setup_teardown(test_drop, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_fresh, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_in_db, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_moment, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_whole_seconds, setup,
 						teardown),

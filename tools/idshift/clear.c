@@ -16,7 +16,7 @@ static const struct command_option options[] = {
 	{ NULL, '\0', OPTION_FLAG },
 };
 
-/* *ret_removed: there was something. */
+/* *ret_from_db: some was in the database, which moves no ctime. */
 static int remove_sides(struct records_db *db, int path_fd,
 			const struct statx *stx, bool *ret_from_db)
 {
