@@ -220,8 +220,9 @@ static int do_rename(struct filesystem *fs, fuse_req_t req, fuse_ino_t parent,
 	r = rename_widened(fs, &caller, move);
 	if (r == 0)
 		node_renamed(fs->nodes, &move->from, move->name, &move->to,
-			     move->new_name,
-			     (move->flags & RENAME_EXCHANGE) != 0);
+			     move->new_name, &source,
+			     (move->flags & RENAME_EXCHANGE) != 0 ? &target :
+								    NULL);
 	return judge_disk(fs, r, "rename", &move->from, move->name);
 }
 

@@ -459,28 +459,37 @@ void node_name_removed(struct node_table *table, const struct node_ref *parent,
 	(void)pthread_mutex_unlock(&table->lock);
 }
 
+/* Whom the name leads to, which is taken off it; else who had it before. */
+static uint32_t take_name(struct node_table *table,
+			  const struct node_ref *parent, const char *name,
+			  const struct node_ref *before)
+{
+	struct node_name *known = name_find(table, parent->index, name);
+	uint32_t index = NO_NODE;
+
+	if (known != NULL) {
+		index = known->node;
+		name_remove(table, known);
+	} else if (before != NULL && before->table != NULL) {
+		index = before->index;
+	}
+	return index;
+}
+
 void node_renamed(struct node_table *table, const struct node_ref *parent,
 		  const char *name, const struct node_ref *new_parent,
-		  const char *new_name, bool exchange)
+		  const char *new_name, const struct node_ref *moved,
+		  const struct node_ref *exchanged)
 {
-	struct node_name *from, *to;
-	uint32_t moved = NO_NODE, other = NO_NODE;
+	uint32_t from, to;
 
 	(void)pthread_mutex_lock(&table->lock);
-	from = name_find(table, parent->index, name);
-	to = name_find(table, new_parent->index, new_name);
-	if (from != NULL)
-		moved = from->node;
-	if (to != NULL)
-		other = to->node;
-	if (from != NULL)
-		name_remove(table, from);
-	if (to != NULL && to != from)
-		name_remove(table, to);
+	from = take_name(table, parent, name, moved);
+	to = take_name(table, new_parent, new_name, exchanged);
 	/* Out of memory: the descriptor, which the caller pins, remains. */
-	if (moved != NO_NODE)
-		(void)name_add(table, moved, new_parent->index, new_name);
-	if (exchange && other != NO_NODE)
-		(void)name_add(table, other, parent->index, name);
+	if (from != NO_NODE)
+		(void)name_add(table, from, new_parent->index, new_name);
+	if (exchanged != NULL && to != NO_NODE)
+		(void)name_add(table, to, parent->index, name);
 	(void)pthread_mutex_unlock(&table->lock);
 }

@@ -92,8 +92,8 @@ void node_release(struct node_ref *ref);
 /*
  * The node, acquired but for its descriptor, and where it should be: the
  * directory, acquired, and its latest name in there, which may have changed
- * hands on disk (node_is()).  -ENOENT: it has a descriptor already, or no
- * such name is known, or it is a bind mount's: node_acquire() it.
+ * hands on disk, or be covered by a mount (node_is()).  -ENOENT: it has a
+ * descriptor already, or no such name is known: node_acquire() it.
  */
 int node_locate(struct node_table *table, uint64_t id, struct node_ref *ret,
 		struct node_ref *ret_dir, char ret_name[NODE_NAME_MAX + 1]);
@@ -130,10 +130,15 @@ int node_pin_name(struct node_table *table, const struct node_ref *parent,
 /* The name is gone from disk. */
 void node_name_removed(struct node_table *table, const struct node_ref *parent,
 		       const char *name);
-/* renameat2(2) succeeded; exchange: with RENAME_EXCHANGE. */
+/*
+ * renameat2(2) succeeded.  `moved` had the name before, `exchanged` the new one
+ * with RENAME_EXCHANGE, else NULL: as node_pin_name() gave them, as the names
+ * may have been forgotten by who didn't find them there any more.
+ */
 void node_renamed(struct node_table *table, const struct node_ref *parent,
 		  const char *name, const struct node_ref *new_parent,
-		  const char *new_name, bool exchange);
+		  const char *new_name, const struct node_ref *moved,
+		  const struct node_ref *exchanged);
 
 /*
  * A hint kept with the node: the view has, or may have, setuid or setgid, so

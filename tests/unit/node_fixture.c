@@ -129,8 +129,8 @@ int rename_name(struct world *world, uint64_t parent, const char *name,
 	(void)node_pin_name(world->table, &new_dir, new_name, &victim);
 	if (renameat2(dir.fd, name, new_dir.fd, new_name, flags) < 0)
 		return -errno;
-	node_renamed(world->table, &dir, name, &new_dir, new_name,
-		     (flags & RENAME_EXCHANGE) != 0);
+	node_renamed(world->table, &dir, name, &new_dir, new_name, &moved,
+		     (flags & RENAME_EXCHANGE) != 0 ? &victim : NULL);
 	return 0;
 }
 

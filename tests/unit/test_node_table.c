@@ -203,6 +203,28 @@ static void test_rename(void **state)
 	expect_stale(b);
 }
 
+/* Who came by the old name after the rename on disk has forgotten it. */
+static void test_rename_forgotten(void **state)
+{
+	struct node_ref root = NODE_REF_NONE, ref = NODE_REF_NONE;
+	uint64_t a;
+
+	(void)state;
+	touch_at(&world, "a");
+	a = looked_up(&world, ROOT, "a");
+	assert_int_equal(node_acquire(world.table, ROOT, &root), 0);
+	assert_int_equal(node_pin_name(world.table, &root, "a", &ref), 0);
+	assert_int_equal(renameat(world.root, "a", world.root, "b"), 0);
+	node_name_removed(world.table, &root, "a");
+	node_renamed(world.table, &root, "a", &root, "b", &ref, NULL);
+	node_release(&ref);
+	assert_int_equal(node_pin_name(world.table, &root, "b", &ref), 0);
+	assert_int_equal(ref.id, a);
+	assert_int_equal(inode_of(&world, a), inode_at(&world, "b"));
+	node_release(&ref);
+	node_release(&root);
+}
+
 static void test_exchange_unknown(void **state)
 {
 	uint64_t a;
@@ -367,6 +389,7 @@ int main(void)
 		CACHED(test_hard_links),
 		UNCACHED(test_hard_links),
 		CACHED(test_rename),
+		CACHED(test_rename_forgotten),
 		UNCACHED(test_rename),
 		CACHED(test_exchange_unknown),
 		UNCACHED(test_exchange_unknown),
