@@ -108,7 +108,10 @@ static ssize_t hook_writev(int fd, struct iovec *iov, int count, void *userdata)
 	return writev(fd, iov, count);
 }
 
-/* By a copy; what can't be copied is answered by an error. */
+/*
+ * By a copy; what can't be copied is answered by an error.  -1 has libfuse give
+ * up the pipe, with what is left in it.
+ */
 static ssize_t send_copied(int pipe, int device, size_t len)
 {
 	struct fuse_out_header header;
@@ -126,8 +129,11 @@ static ssize_t send_copied(int pipe, int device, size_t len)
 	if (answer == NULL) {
 		header.len = sizeof(header);
 		header.error = -ENOMEM;
+		if (write(device, &header, sizeof(header)) > 0)
+			errno = ENOMEM;
+		return -1;
 	}
-	return write(device, to, size) < 0 ? -1 : (ssize_t)len;
+	return write(device, answer, len);
 }
 
 /*

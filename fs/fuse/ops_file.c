@@ -85,6 +85,10 @@ static int open_by_name(struct filesystem *fs, fuse_ino_t ino,
 	r = node_locate(fs->nodes, ino, node, &dir, name);
 	if (r < 0)
 		return r;
+	/* What is mounted there isn't asked: it may be ours. */
+	r = backing_stat_child(dir.fd, name, ret_stx);
+	if (r < 0 || !node_is(node, ret_stx))
+		return -EAGAIN;
 	fd = backing_open_file(dir.fd, name, source_flags(fi->flags));
 	r = fd < 0 ? fd : backing_stat(fd, ret_stx);
 	if (r < 0)

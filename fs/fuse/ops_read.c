@@ -110,7 +110,8 @@ static bool reply_spliced(struct filesystem *fs, fuse_req_t req, fuse_ino_t ino,
 			done += (size_t)got;
 	} while (got > 0 && done < size && !is_end(fs, ino, at));
 	if (got < 0) {
-		data_pipe_drop(pipe);
+		if (done > 0)
+			data_pipe_drop(pipe);
 		return false;
 	}
 	data.buf[0].flags = FUSE_BUF_IS_FD;

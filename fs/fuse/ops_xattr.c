@@ -114,6 +114,8 @@ static ssize_t get_acl(struct target *target, enum name_kind kind, char *value,
 /* Where the object could have such an attribute; 0: that isn't known. */
 static unsigned int places(const struct filesystem *fs, enum name_kind kind)
 {
+	if (fs->records.xattr_dev == 0)
+		return 0;
 	switch (kind) {
 	case NAME_ACL_ACCESS:
 		return fs->has_acls ? SIDE_BIT(SIDE_ACL_ACCESS) |
