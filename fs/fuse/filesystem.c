@@ -140,6 +140,15 @@ struct filesystem *filesystem_free(struct filesystem *fs)
 	return NULL;
 }
 
+void filesystem_stop_dropping(void *fs)
+{
+	struct filesystem *stopped = fs;
+
+	(void)pthread_mutex_lock(&stopped->dropping);
+	stopped->drops_none = true;
+	(void)pthread_mutex_unlock(&stopped->dropping);
+}
+
 static void drop_capability(struct fuse_conn_info *conn, unsigned int flag)
 {
 	conn->want &= ~flag;

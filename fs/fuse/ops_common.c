@@ -339,7 +339,9 @@ bool drop_pages(struct filesystem *fs, fuse_ino_t ino, off_t from, off_t size,
 
 	if (r != 0)
 		return false;
-	(void)fuse_lowlevel_notify_inval_inode(fs->session, ino, from, size);
+	if (!fs->drops_none)
+		(void)fuse_lowlevel_notify_inval_inode(fs->session, ino, from,
+						       size);
 	(void)pthread_mutex_unlock(&fs->dropping);
 	return true;
 }

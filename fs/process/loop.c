@@ -9,12 +9,13 @@
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
-#include <semaphore.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <time.h>
+
+#include "ending.h"
 
 /* All but the first run only while others wait: see loop_run(). */
 #define MIN_THREADS 3
@@ -67,7 +68,6 @@ struct loop {
 	bool watching; /* the watchdog is awake */
 	atomic_bool finished;
 	int error;
-	sem_t done;
 	_Atomic unsigned long requests;
 	struct worker *workers; /* max_threads; the first `threads` run */
 };
@@ -81,7 +81,7 @@ static void finish(struct loop *loop, int error)
 	(void)pthread_cond_broadcast(&loop->follow);
 	(void)pthread_cond_broadcast(&loop->stir);
 	(void)pthread_mutex_unlock(&loop->lock);
-	(void)sem_post(&loop->done);
+	ending_tell();
 }
 
 /* Wait for a place among the readers; false at the end. */
@@ -168,8 +168,7 @@ static void *serve(void *data)
 	bool promoted = true;
 
 	(void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
-	while (!fuse_session_exited(loop->session) &&
-	       become_reader(worker, promoted)) {
+	while (become_reader(worker, promoted)) {
 		int got;
 
 		promoted = false;
@@ -360,7 +359,8 @@ static int make_nonblocking(int fd, int *ret_flags)
 	return 0;
 }
 
-int loop_run(struct fuse_session *session, unsigned int max_threads)
+int loop_run(struct fuse_session *session, unsigned int max_threads,
+	     void (*before_end)(void *data), void *data)
 {
 	unsigned int cpus = cpu_count();
 	struct loop loop = {
@@ -374,10 +374,8 @@ int loop_run(struct fuse_session *session, unsigned int max_threads)
 	};
 	pthread_t dog;
 	int flags = 0;
-	int r = make_nonblocking(fuse_session_fd(session), &flags);
+	int r;
 
-	if (r < 0)
-		return r;
 	/*
 	 * A notification may wait for pages that another request has locked,
 	 * or for them to be written: by a lock and by lseek(2) at a time.
@@ -387,21 +385,23 @@ int loop_run(struct fuse_session *session, unsigned int max_threads)
 	loop.workers = calloc(max_threads, sizeof(*loop.workers));
 	if (loop.workers == NULL)
 		return -ENOMEM;
+	r = make_nonblocking(fuse_session_fd(session), &flags);
+	if (r < 0) {
+		free(loop.workers);
+		return r;
+	}
 	(void)pthread_mutex_init(&loop.lock, NULL);
 	(void)pthread_cond_init(&loop.follow, NULL);
 	(void)pthread_cond_init(&loop.stir, NULL);
-	(void)sem_init(&loop.done, 0, 0);
 	r = start(&loop, &dog);
 	if (r == 0) {
-		/* A signal's handler only marks the session as exited. */
-		while (!fuse_session_exited(session) && !loop.finished)
-			(void)sem_wait(&loop.done);
+		ending_wait();
+		before_end(data);
 		finish(&loop, 0);
 		(void)pthread_join(dog, NULL);
 		join_all(&loop);
 		r = loop.error;
 	}
-	(void)sem_destroy(&loop.done);
 	(void)pthread_cond_destroy(&loop.stir);
 	(void)pthread_cond_destroy(&loop.follow);
 	(void)pthread_mutex_destroy(&loop.lock);

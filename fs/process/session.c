@@ -25,6 +25,7 @@
 #include "idshift/resume.h"
 #include "idshift/sandbox.h"
 #include "idshift/state_dir.h"
+#include "ending.h"
 #include "mount_fuse.h"
 #include "run_as.h"
 #include "watcher.h"
@@ -36,8 +37,13 @@
 
 /* Requests take so many for a moment, if there are not very few. */
 #define SPARE_FDS 64
-/* With fewer than this none is for pipes. */
-#define PIPES_FROM 1024
+/* What each thread has of pipes: ours and libfuse's, two ends each. */
+#define PIPE_FDS 4
+
+static unsigned int thread_count(const struct options *options)
+{
+	return options->threads > 0 ? options->threads : DEFAULT_THREADS;
+}
 
 /*
  * As many descriptors as we may have; a quarter of them for the cache.  What
@@ -48,21 +54,22 @@ static void bound_descriptors(const struct options *options,
 			      struct filesystem_config *config)
 {
 	struct rlimit limit = { .rlim_cur = 1024, .rlim_max = 1024 };
+	rlim_t pipes = (rlim_t)PIPE_FDS * thread_count(options), eighth;
 
 	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
 		limit.rlim_cur = limit.rlim_max;
 		(void)setrlimit(RLIMIT_NOFILE, &limit);
 	}
-	config->splice = limit.rlim_cur >= PIPES_FROM;
 	config->max_fds = limit.rlim_cur / 4;
 	if (options->max_fds > 0 && options->max_fds < limit.rlim_cur / 2)
 		config->max_fds = options->max_fds;
 	else if (options->max_fds > 0)
 		config->max_fds = limit.rlim_cur / 2;
-	config->spare_fds_from =
-		limit.rlim_cur - config->max_fds -
-		(limit.rlim_cur / 8 < SPARE_FDS ? limit.rlim_cur / 8 :
-						  SPARE_FDS);
+	eighth = limit.rlim_cur / 8;
+	config->splice = pipes <= eighth;
+	config->spare_fds_from = limit.rlim_cur - config->max_fds -
+				 (eighth < SPARE_FDS ? eighth : SPARE_FDS) -
+				 (config->splice ? pipes : 0);
 }
 
 static int open_database(const struct options *options, struct records_db **ret,
@@ -256,12 +263,11 @@ static void enter_sandbox(const struct run *run)
 		syslog(LOG_INFO, "sandbox without %s", lacks);
 }
 
-static int serve(struct fuse_session *session, const struct options *options,
-		 struct error *error)
+static int serve(const struct run *run, struct error *error)
 {
-	unsigned int threads =
-		options->threads > 0 ? options->threads : DEFAULT_THREADS;
-	int r = loop_run(session, threads);
+	const struct options *options = run->options;
+	int r = loop_run(run->session, thread_count(options),
+			 filesystem_stop_dropping, run->fs);
 
 	if (r < 0)
 		(void)error_set(error, EXIT_STATUS_OTHER, "serving '%s': %s",
@@ -297,7 +303,7 @@ static int run_confined(const struct run *run, struct error *error)
 	(void)node_table_start_ageing(run->fs->nodes, IDLE_SECONDS);
 	if (events->serving != NULL)
 		events->serving(events->context);
-	r = serve(run->session, run->options, error);
+	r = serve(run, error);
 	if (run->options->debug)
 		print_held(run->fs->nodes);
 	return r;
@@ -354,17 +360,16 @@ static int run_resumed(struct run *run, struct error *error)
 
 static int run_session(struct run *run, struct error *error)
 {
-	int r;
+	int r = ending_begin();
 
-	if (fuse_set_signal_handlers(run->session) < 0)
+	if (r < 0)
 		return error_set(error, EXIT_STATUS_OTHER,
-				 "signal handlers: %s", strerror(errno));
+				 "signal handlers: %s", strerror(-r));
 	r = mount_fuse(run->session, run->options, run->target_fd, error);
 	if (r == 0 && resume_is_descriptor(run->options->mountpoint))
 		r = run_resumed(run, error);
 	else if (r == 0)
 		r = run_mounted(run, error);
-	fuse_remove_signal_handlers(run->session);
 	return r;
 }
 

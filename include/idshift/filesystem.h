@@ -66,6 +66,7 @@ struct filesystem {
 	bool writeback;			 /* the kernel does that */
 	struct fuse_session *session;	 /* for notifications; NULL before */
 	pthread_mutex_t dropping;	 /* held by who has pages dropped */
+	bool drops_none;		 /* under that lock */
 	bool has_acls; /* the source: what isn't there is absent */
 	/* statx(2) of the source may answer from a network cache. */
 	bool remote_source;
@@ -82,6 +83,12 @@ int filesystem_new(const struct filesystem_config *config,
 		   struct records_db *db, struct filesystem **ret);
 /* NULL is fine; returns NULL. */
 struct filesystem *filesystem_free(struct filesystem *fs);
+
+/*
+ * No page is dropped from now on; when it returns, nobody waits for one, which
+ * may take an answer of ours.  `fs` is a struct filesystem.
+ */
+void filesystem_stop_dropping(void *fs);
 
 /*
  * The handlers, for fuse_session_new() with a struct filesystem as user data.

@@ -13,9 +13,11 @@
 struct fuse_session;
 
 /*
- * Serve until the session is unmounted or told to exit, by at most
- * max_threads (1 or more) threads.  0 or -errno.
+ * Serve until the session is unmounted or a signal tells to end, by at most
+ * max_threads (1 or more) threads.  before_end() is called while requests are
+ * still answered, for what waits for one.  0 or -errno.
  */
-int loop_run(struct fuse_session *session, unsigned int max_threads);
+int loop_run(struct fuse_session *session, unsigned int max_threads,
+	     void (*before_end)(void *data), void *data);
 
 #endif
