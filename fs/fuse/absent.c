@@ -4,7 +4,8 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
-#include <time.h>
+
+#include "idshift/clock.h"
 
 /* Names kept in mind; a power of two. */
 #define NAMES 4096u
@@ -42,15 +43,6 @@ struct absent_names *absent_free(struct absent_names *absent)
 	return NULL;
 }
 
-static uint32_t now_ms(void)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-	return (uint32_t)((uint64_t)now.tv_sec * 1000 +
-			  (uint64_t)now.tv_nsec / 1000000);
-}
-
 /* FNV-1a */
 static uint64_t hash_of(uint64_t dir, const char *name)
 {
@@ -65,7 +57,7 @@ bool absent_again(struct absent_names *absent, const struct node_ref *dir,
 		  const char *name)
 {
 	uint64_t hash = hash_of(dir->id, name);
-	uint32_t now = now_ms();
+	uint32_t now = clock_coarse_ms();
 	struct name *known = &absent->names[hash >> 32 & (NAMES - 1)];
 	bool again;
 

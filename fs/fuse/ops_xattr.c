@@ -2,98 +2,33 @@
 #include "ops.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <linux/xattr.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "caller.h"
 #include "idshift/acl.h"
 #include "idshift/backing.h"
 #include "idshift/cleanup.h"
 #include "idshift/records_side.h"
 #include "judge.h"
-
-/* Who serves a name. */
-enum name_kind {
-	NAME_DISK, /* the source, as it is */
-	NAME_ACL_ACCESS,
-	NAME_ACL_DEFAULT,
-	NAME_CAPABILITY,
-	NAME_FOREIGN, /* not the caller's: ours, trusted.*, other security.* */
-	NAME_UNSUPPORTED,
-};
-
-static bool has_prefix(const char *name, const char *prefix)
-{
-	return strncmp(name, prefix, strlen(prefix)) == 0;
-}
-
-static enum name_kind name_kind(const struct filesystem *fs, const char *name)
-{
-	if (strcmp(name, ACL_XATTR_ACCESS) == 0)
-		return NAME_ACL_ACCESS;
-	if (strcmp(name, ACL_XATTR_DEFAULT) == 0)
-		return NAME_ACL_DEFAULT;
-	if (strcmp(name, XATTR_NAME_CAPS) == 0)
-		return NAME_CAPABILITY;
-	if (has_prefix(name, XATTR_USER_PREFIX)) {
-		if (!fs->config.xattrs)
-			return NAME_UNSUPPORTED;
-		return side_is_hidden(name) ? NAME_FOREIGN : NAME_DISK;
-	}
-	/* The kernel has asked for the caller's privilege. */
-	if (has_prefix(name, XATTR_TRUSTED_PREFIX) ||
-	    has_prefix(name, XATTR_SECURITY_PREFIX))
-		return fs->policy->real_owners ? NAME_DISK : NAME_FOREIGN;
-	return NAME_UNSUPPORTED;
-}
+#include "xattr_target.h"
 
 /* As xattr_permission() of fs/xattr.c answers for trusted.*. */
-static int refuse(enum name_kind kind, bool writing)
+static int refuse(enum xattr_kind kind, bool writing)
 {
 	if (kind == NAME_FOREIGN)
 		return writing ? -EPERM : -ENODATA;
 	return -EOPNOTSUPP;
 }
 
-static enum acl_which acl_which(enum name_kind kind)
+static enum acl_which acl_which(enum xattr_kind kind)
 {
 	return kind == NAME_ACL_ACCESS ? RECORDS_ACL_ACCESS :
 					 RECORDS_ACL_DEFAULT;
 }
 
-struct target {
-	struct filesystem *fs;
-	struct caller caller;
-	struct node_ref node;
-	struct statx stx;
-};
-
-static void target_done(struct target *target)
-{
-	node_release(&target->node);
-}
-#define _cleanup_target_ __attribute__((cleanup(target_done)))
-
-/* What the source serves as it is needs no statx. */
-static int target_begin(struct target *target, fuse_req_t req, fuse_ino_t ino,
-			bool as_it_is)
-{
-	struct filesystem *fs = filesystem_of(req);
-	int r;
-
-	*target = (struct target){ .fs = fs, .node = NODE_REF_NONE };
-	r = caller_of(fs, req, &target->caller);
-	if (r == 0)
-		r = as_it_is ? node_acquire(fs->nodes, ino, &target->node) :
-			       node_acquire_stat(fs->nodes, ino, &target->node,
-						 &target->stx);
-	return r;
-}
-
-static ssize_t get_acl(struct target *target, enum name_kind kind, char *value,
-		       size_t size)
+static ssize_t get_acl(struct xattr_target *target, enum xattr_kind kind,
+		       char *value, size_t size)
 {
 	_cleanup_acl_ struct acl *acl = NULL;
 	size_t need;
@@ -112,7 +47,7 @@ static ssize_t get_acl(struct target *target, enum name_kind kind, char *value,
 }
 
 /* Where the object could have such an attribute; 0: that isn't known. */
-static unsigned int places(const struct filesystem *fs, enum name_kind kind)
+static unsigned int places(const struct filesystem *fs, enum xattr_kind kind)
 {
 	if (fs->records.xattr_dev == 0)
 		return 0;
@@ -136,7 +71,7 @@ static unsigned int places(const struct filesystem *fs, enum name_kind kind)
  * Most have none, and the kernel asks for the capability before the first
  * write of each file, ls(1) for the ACL of each.
  */
-static bool is_absent(fuse_req_t req, fuse_ino_t ino, enum name_kind kind)
+static bool is_absent(fuse_req_t req, fuse_ino_t ino, enum xattr_kind kind)
 {
 	struct filesystem *fs = filesystem_of(req);
 	_cleanup_node_ struct node_ref node = NODE_REF_NONE;
@@ -153,15 +88,17 @@ static bool is_absent(fuse_req_t req, fuse_ino_t ino, enum name_kind kind)
 static ssize_t do_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name,
 			   char *value, size_t size)
 {
-	enum name_kind kind = name_kind(filesystem_of(req), name);
-	_cleanup_target_ struct target target = { .node = NODE_REF_NONE };
+	enum xattr_kind kind = xattr_kind(filesystem_of(req), name);
+	_cleanup_xattr_target_ struct xattr_target target = {
+		.node = NODE_REF_NONE
+	};
 	ssize_t r;
 
 	if (kind == NAME_FOREIGN || kind == NAME_UNSUPPORTED)
 		return refuse(kind, false);
 	if (is_absent(req, ino, kind))
 		return -ENODATA;
-	r = target_begin(&target, req, ino, kind == NAME_DISK);
+	r = xattr_target_begin(&target, req, ino, kind == NAME_DISK);
 	if (r < 0)
 		return r;
 	if (kind == NAME_CAPABILITY)
@@ -180,18 +117,6 @@ static ssize_t do_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name,
 	return r;
 }
 
-/* size 0 asks for the length alone. */
-static void reply_value(fuse_req_t req, ssize_t r, const char *value,
-			size_t size)
-{
-	if (r < 0)
-		reply_result(req, (int)r);
-	else if (size == 0)
-		(void)fuse_reply_xattr(req, (size_t)r);
-	else
-		(void)fuse_reply_buf(req, value, (size_t)r);
-}
-
 void op_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
 {
 	_cleanup_free_ char *value = size > 0 ? malloc(size) : NULL;
@@ -199,11 +124,11 @@ void op_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
 
 	if (value != NULL || size == 0)
 		r = do_getxattr(req, ino, name, value, size);
-	reply_value(req, r, value, size);
+	reply_xattr(req, r, value, size);
 }
 
 /* acl NULL removes. */
-static int set_acl(struct target *target, enum name_kind kind,
+static int set_acl(struct xattr_target *target, enum xattr_kind kind,
 		   const struct acl *acl)
 {
 	struct filesystem *fs = target->fs;
@@ -227,7 +152,7 @@ static int set_acl(struct target *target, enum name_kind kind,
 	return r;
 }
 
-static int set_acl_blob(struct target *target, enum name_kind kind,
+static int set_acl_blob(struct xattr_target *target, enum xattr_kind kind,
 			const char *value, size_t size)
 {
 	_cleanup_acl_ struct acl *acl = NULL;
@@ -239,8 +164,8 @@ static int set_acl_blob(struct target *target, enum name_kind kind,
 }
 
 /* Attributes of ours need the disk's u+w, which container root may lack. */
-static int set_capability(struct target *target, const char *value, size_t size,
-			  int flags)
+static int set_capability(struct xattr_target *target, const char *value,
+			  size_t size, int flags)
 {
 	const struct records *records = &target->fs->records;
 	int r = records_capability_set(records, target->node.fd, &target->stx,
@@ -256,13 +181,15 @@ static int set_capability(struct target *target, const char *value, size_t size,
 static int do_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name,
 		       const char *value, size_t size, int flags)
 {
-	enum name_kind kind = name_kind(filesystem_of(req), name);
-	_cleanup_target_ struct target target = { .node = NODE_REF_NONE };
+	enum xattr_kind kind = xattr_kind(filesystem_of(req), name);
+	_cleanup_xattr_target_ struct xattr_target target = {
+		.node = NODE_REF_NONE
+	};
 	int r;
 
 	if (kind == NAME_FOREIGN || kind == NAME_UNSUPPORTED)
 		return refuse(kind, true);
-	r = target_begin(&target, req, ino, kind == NAME_DISK);
+	r = xattr_target_begin(&target, req, ino, kind == NAME_DISK);
 	if (r < 0)
 		return r;
 	if (kind == NAME_CAPABILITY)
@@ -291,13 +218,15 @@ void op_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name,
 
 static int do_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name)
 {
-	enum name_kind kind = name_kind(filesystem_of(req), name);
-	_cleanup_target_ struct target target = { .node = NODE_REF_NONE };
+	enum xattr_kind kind = xattr_kind(filesystem_of(req), name);
+	_cleanup_xattr_target_ struct xattr_target target = {
+		.node = NODE_REF_NONE
+	};
 	int r;
 
 	if (kind == NAME_FOREIGN || kind == NAME_UNSUPPORTED)
 		return refuse(kind, true);
-	r = target_begin(&target, req, ino, kind == NAME_DISK);
+	r = xattr_target_begin(&target, req, ino, kind == NAME_DISK);
 	if (r < 0)
 		return r;
 	if (kind == NAME_CAPABILITY)
@@ -322,132 +251,4 @@ static int do_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name)
 void op_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name)
 {
 	reply_result(req, do_removexattr(req, ino, name));
-}
-
-/* Names to show, in a buffer of XATTR_LIST_MAX bytes. */
-struct name_list {
-	char *names;
-	size_t used;
-};
-
-/* Every name once: the disk and a record may both have an ACL. */
-static void list_add(struct name_list *list, const char *name)
-{
-	size_t len = strlen(name) + 1;
-
-	for (size_t at = 0; at < list->used;
-	     at += strlen(list->names + at) + 1) {
-		if (strcmp(list->names + at, name) == 0)
-			return;
-	}
-	if (len > XATTR_LIST_MAX - list->used)
-		return;
-	memcpy(list->names + list->used, name, len);
-	list->used += len;
-}
-
-/* xattr(7): to CAP_SYS_ADMIN alone.  Once a list: *known is -1 before. */
-static bool shows_trusted(const struct target *target, int *known)
-{
-	if (*known < 0)
-		*known = caller_is_admin(target->fs, &target->caller);
-	return *known;
-}
-
-/* The source's names, but for those that are not the container's. */
-static int list_disk(const struct target *target, struct name_list *list)
-{
-	_cleanup_free_ char *names = malloc(XATTR_LIST_MAX);
-	bool real_owners = target->fs->policy->real_owners;
-	int trusted = -1;
-	ssize_t size;
-
-	if (names == NULL)
-		return -ENOMEM;
-	size = backing_listxattr(target->node.fd, names, XATTR_LIST_MAX);
-	if (size < 0)
-		return size == -EOPNOTSUPP ? 0 : (int)size;
-	for (size_t at = 0; at < (size_t)size;) {
-		enum name_kind kind;
-		size_t len = strnlen(names + at, (size_t)size - at) + 1;
-
-		if (len > (size_t)size - at)
-			break; /* not terminated */
-		kind = name_kind(target->fs, names + at);
-		if (has_prefix(names + at, XATTR_TRUSTED_PREFIX) &&
-		    kind == NAME_DISK && !shows_trusted(target, &trusted))
-			kind = NAME_FOREIGN;
-		if (kind == NAME_DISK || kind == NAME_ACL_ACCESS ||
-		    kind == NAME_ACL_DEFAULT ||
-		    (kind == NAME_CAPABILITY && real_owners))
-			list_add(list, names + at);
-		at += len;
-	}
-	return 0;
-}
-
-/* Whoever can write the file can make one up that nobody can get. */
-static bool recorded_counts(const struct target *target, enum side side)
-{
-	const struct records *records = &target->fs->records;
-	_cleanup_acl_ struct acl *acl = NULL;
-
-	if (side == SIDE_CAPABILITY)
-		return records_capability_get(records, target->node.fd,
-					      &target->stx, NULL, 0) >= 0;
-	if (records_acl_get(records, target->node.fd, &target->stx,
-			    side == SIDE_ACL_ACCESS ? RECORDS_ACL_ACCESS :
-						      RECORDS_ACL_DEFAULT,
-			    &acl, NULL) < 0)
-		return false;
-	return acl != NULL;
-}
-
-static void list_recorded(const struct target *target, struct name_list *list)
-{
-	static const struct {
-		enum side side;
-		const char *name;
-	} recorded[] = {
-		{ SIDE_ACL_ACCESS, ACL_XATTR_ACCESS },
-		{ SIDE_ACL_DEFAULT, ACL_XATTR_DEFAULT },
-		{ SIDE_CAPABILITY, XATTR_NAME_CAPS },
-	};
-
-	if (target->fs->policy->real_owners)
-		return;
-	for (size_t i = 0; i < sizeof(recorded) / sizeof(recorded[0]); i++) {
-		if (side_exists(target->fs->records.db, target->node.fd,
-				&target->stx, recorded[i].side) &&
-		    recorded_counts(target, recorded[i].side))
-			list_add(list, recorded[i].name);
-	}
-}
-
-static ssize_t do_listxattr(fuse_req_t req, fuse_ino_t ino, char *names)
-{
-	_cleanup_target_ struct target target = { .node = NODE_REF_NONE };
-	struct name_list list = { .names = names };
-	int r = target_begin(&target, req, ino, false);
-
-	/* Symbolic links have none that is shown, but for real capabilities. */
-	if (r == 0 &&
-	    (!S_ISLNK(target.stx.stx_mode) || target.fs->policy->real_owners))
-		r = list_disk(&target, &list);
-	if (r < 0)
-		return r;
-	list_recorded(&target, &list);
-	return (ssize_t)list.used;
-}
-
-void op_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size)
-{
-	_cleanup_free_ char *list = malloc(XATTR_LIST_MAX);
-	ssize_t r = -ENOMEM;
-
-	if (list != NULL)
-		r = do_listxattr(req, ino, list);
-	if (r >= 0 && size > 0 && (size_t)r > size)
-		r = -ERANGE;
-	reply_value(req, r, list, size);
 }

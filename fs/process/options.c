@@ -8,6 +8,7 @@
 #include "idshift/cleanup.h"
 #include "options_table.h"
 
+#define DEFAULT_THREADS 10
 #define TIMEOUT_UNSET (-1.0)
 /* cache=always: nobody else changes the source. */
 #define TIMEOUT_ALWAYS 86400.0
@@ -278,6 +279,7 @@ int options_parse(int argc, char *const argv[], struct options *ret,
 {
 	struct options options = {
 		.unmapped = CONTAINER_ID(ID_NONE),
+		.threads = DEFAULT_THREADS,
 		.attr_timeout = TIMEOUT_UNSET,
 		.entry_timeout = TIMEOUT_UNSET,
 		.negative_timeout = TIMEOUT_UNSET,

@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "idshift/backing.h"
+#include "idshift/clock.h"
 #include "idshift/records_side.h"
 
 /* 3 MiB, of which only what is used takes memory. */
@@ -57,16 +58,6 @@ struct records_cache *records_cache_free(struct records_cache *cache)
 	free(cache->sets);
 	free(cache);
 	return NULL;
-}
-
-/* It wraps: what was read 49 days ago is trusted once more. */
-static uint32_t now_ms(void)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-	return (uint32_t)((uint64_t)now.tv_sec * 1000 +
-			  (uint64_t)now.tv_nsec / 1000000);
 }
 
 struct records_moment records_moment(struct records_cache *cache)
@@ -123,7 +114,7 @@ static bool holds(const struct records_cache *cache,
 	    entry->birth != birth_of(stx))
 		return false;
 	return entry->settled ||
-	       (!settled && now_ms() - entry->at < cache->trust_ms);
+	       (!settled && clock_coarse_ms() - entry->at < cache->trust_ms);
 }
 
 bool records_cache_get(struct records_cache *cache, const struct statx *stx,
@@ -171,7 +162,7 @@ struct records_cache_entry records_cache_entry(
 		.in_db = !side_in_xattr(stx),
 		.used = cache != NULL &&
 			(settled || (fresh && cache->trust_ms > 0)),
-		.at = now_ms(),
+		.at = clock_coarse_ms(),
 	};
 }
 

@@ -96,8 +96,8 @@ struct options {
 	double negative_timeout;
 	bool negative_given;
 
-	unsigned int threads; /* 0: the program chooses */
-	unsigned int max_fds; /* likewise */
+	unsigned int threads; /* at most; started on demand */
+	unsigned int max_fds; /* 0: the program chooses */
 };
 
 /*

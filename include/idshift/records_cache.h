@@ -44,7 +44,7 @@ struct records_cache_entry {
 	uint64_t ctime;
 	uint32_t uid;
 	uint32_t gid;
-	uint32_t at; /* when it was read, in milliseconds */
+	uint32_t at; /* when it was read, of clock_coarse_ms() */
 	uint16_t mode;
 	uint8_t absent;
 	bool settled : 1; /* counts as long as ctime stays */
