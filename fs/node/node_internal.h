@@ -187,6 +187,16 @@ bool nodes_shrink(struct node_table *table);
 /* WITHOUT the lock: to the system. */
 void memory_give_back(void);
 
+/* node_reopen.c */
+
+/*
+ * WITHOUT the lock: give a pinned node its descriptor back, and say what its
+ * statx was, unless somebody else did so meanwhile.  -ESTALE where nothing
+ * leads to its object any more.
+ */
+int node_reopen(struct node_table *table, uint32_t index,
+		struct statx *ret_stx);
+
 /* node_idle.c */
 
 void idle_init(struct node_table *table);
