@@ -8,6 +8,7 @@
 #include <sys/vfs.h>
 
 #include "absent.h"
+#include "answering.h"
 #include "idshift/backing.h"
 #include "idshift/cleanup.h"
 #include "idshift/intents.h"
@@ -140,10 +141,11 @@ struct filesystem *filesystem_free(struct filesystem *fs)
 	return NULL;
 }
 
-void filesystem_stop_dropping(void *fs)
+void filesystem_end_waiting(void *fs)
 {
 	struct filesystem *stopped = fs;
 
+	answering_stop();
 	(void)pthread_mutex_lock(&stopped->dropping);
 	stopped->drops_none = true;
 	(void)pthread_mutex_unlock(&stopped->dropping);

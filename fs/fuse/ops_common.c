@@ -334,16 +334,18 @@ bool refresh_pages(struct filesystem *fs, const struct node_ref *node,
 bool drop_pages(struct filesystem *fs, fuse_ino_t ino, off_t from, off_t size,
 		bool wait)
 {
+	bool drops;
 	int r = wait ? pthread_mutex_lock(&fs->dropping) :
 		       pthread_mutex_trylock(&fs->dropping);
 
 	if (r != 0)
 		return false;
-	if (!fs->drops_none)
+	drops = !fs->drops_none;
+	if (drops)
 		(void)fuse_lowlevel_notify_inval_inode(fs->session, ino, from,
 						       size);
 	(void)pthread_mutex_unlock(&fs->dropping);
-	return true;
+	return drops;
 }
 
 void reply_entered(fuse_req_t req, int r, const struct fuse_entry_param *entry)

@@ -16,6 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "answering.h"
 #include "idshift/backing.h"
 #include "idshift/cleanup.h"
 #include "idshift/lock_table.h"
@@ -216,6 +217,7 @@ static void *wait_for_lock(void *data)
 			    try_lock(&waiter->request, true);
 	while (r == -EINTR && !atomic_load(&waiter->interrupted));
 	atomic_store(&waiter->done, true);
+	answering_begin();
 	end_op(waiter->fs, waiter->owner, &waiter->op, r);
 	if (r == 0)
 		(void)lock_changed(waiter->fs, &waiter->request, true);
@@ -223,6 +225,7 @@ static void *wait_for_lock(void *data)
 	fuse_req_interrupt_func(req, NULL, NULL);
 	reply_result(req, r);
 	waiter_free(waiter);
+	answering_end();
 	return NULL;
 }
 

@@ -81,8 +81,8 @@ static void enter_sandbox(const struct run *run)
 static int serve(const struct run *run, struct error *error)
 {
 	const struct options *options = run->options;
-	int r = loop_run(run->session, options->threads,
-			 filesystem_stop_dropping, run->fs);
+	int r = loop_run(run->session, options->threads, filesystem_end_waiting,
+			 run->fs);
 
 	if (r < 0)
 		(void)error_set(error, EXIT_STATUS_OTHER, "serving '%s': %s",

@@ -85,10 +85,11 @@ int filesystem_new(const struct filesystem_config *config,
 struct filesystem *filesystem_free(struct filesystem *fs);
 
 /*
- * No page is dropped from now on; when it returns, nobody waits for one, which
- * may take an answer of ours.  `fs` is a struct filesystem.
+ * While requests are still answered: what waits for long, or for an answer of
+ * ours, ends or stays where it is.  No lock that is waited for is answered from
+ * now on, and no page is dropped.  `fs` is a struct filesystem.
  */
-void filesystem_stop_dropping(void *fs);
+void filesystem_end_waiting(void *fs);
 
 /*
  * The handlers, for fuse_session_new() with a struct filesystem as user data.

@@ -110,6 +110,44 @@ for signal in TERM INT HUP; do
 	umount_fs sergio "$mnt"
 done
 
+# --- while locks are waited for ----------------------------------------------
+
+cat >"$T/setlkw" <<'EOF'
+use Fcntl;
+open(my $file, "+>>", $ARGV[0]) or die;
+my $lock = pack("s s x4 q q i x4", F_WRLCK, 0, 0, 0, 0);
+fcntl($file, F_SETLKW, $lock) or exit 3;
+open(my $has, ">", $ARGV[1]) or die;
+sleep 60;
+EOF
+for kind in flock fcntl; do
+	mount_fs sergio "$src" "$mnt" || continue
+	if [[ $kind == flock ]]; then
+		held=(flock "$mnt/lock" sh -c "echo >'$src/has'; sleep 60")
+		waits=(flock "$mnt/lock" true)
+	else
+		held=(perl "$T/setlkw" "$mnt/lock" "$src/has")
+		waits=(perl "$T/setlkw" "$mnt/lock" "$src/never")
+	fi
+	rm -f "$src/has"
+	"${ns[@]}" "${held[@]}" &
+	waiting=($!)
+	ok "$kind: held" wait_for 10 test -e "$src/has"
+	for i in 1 2 3; do
+		"${ns[@]}" "${waits[@]}" 2>/dev/null &
+		waiting+=($!)
+	done
+	sleep 0.5
+	kill -TERM "$daemon"
+	wait "$daemon"
+	is "$kind, others wait: exit code" "$?" 0
+	ok "$kind, others wait: nobody has it" test ! -e "$src/never"
+	kill "${waiting[@]}" 2>/dev/null
+	wait "${waiting[@]}" 2>/dev/null
+	pkill -f "sleep 60" -u sergio 2>/dev/null
+	ok "$kind: nothing stays" wait_no_leftovers "$T"
+done
+
 # --- killed, and nobody left to unmount --------------------------------------
 
 for options in "" "-f"; do
