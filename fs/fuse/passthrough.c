@@ -63,29 +63,39 @@ struct passthrough *passthrough_free(struct passthrough *pass)
 
 /*
  * The kernel keeps the very open file it is given, as long as the inode is
- * open: one of its own, that holds no lock and isn't open for writing.  EPERM:
- * no privilege; ELOOP: a stacked file system, such as overlayfs.
+ * open: one of its own, that holds no lock and isn't open for writing.
  */
+static int register_again(struct fuse_session *session, int fd, int flags)
+{
+	_cleanup_fd_ int own = backing_reopen(fd, flags);
+	const struct passthrough_backing backing = { .fd = own };
+	int id;
+
+	if (own < 0)
+		return own;
+	id = ioctl(fuse_session_fd(session), PASSTHROUGH_IOC_OPEN, &backing);
+	return id < 0 ? -errno : id;
+}
+
+/* EPERM: no privilege; ELOOP: a stacked file system, such as overlayfs. */
 static int32_t open_backing(struct passthrough *pass,
 			    struct fuse_session *session, int fd)
 {
-	struct passthrough_backing backing = { 0 };
-	_cleanup_fd_ int path_fd = -1;
-	int id = -1;
+	int id;
 
 	if (fd < 0)
 		return 0;
-	path_fd = backing_reopen(fd, O_PATH);
-	if (path_fd >= 0) {
-		backing.fd = path_fd;
-		id = ioctl(fuse_session_fd(session), PASSTHROUGH_IOC_OPEN,
-			   &backing);
-	}
+	id = register_again(session, fd, O_PATH);
+	/* Linux before 6.12 */
+	if (id == -EBADF)
+		id = register_again(session, fd, O_RDONLY | O_NONBLOCK);
 	if (id > 0)
 		return id;
 	if (!pass->logged)
-		syslog(LOG_INFO, "files that can't be passed through are "
-				 "copied; the first one: %m");
+		syslog(LOG_INFO,
+		       "files that can't be passed through are copied; the "
+		       "first one: %s",
+		       strerror(-id));
 	pass->logged = true;
 	return 0;
 }
