@@ -173,6 +173,8 @@ static void change_undo(struct change *c)
 				    DISK_ID(c->stx->stx_gid));
 	if (c->moved_ctime && !S_ISLNK(c->stx->stx_mode))
 		undo_mode(c);
+	if (c->wrote_db)
+		(void)backing_touch_ctime(c->path_fd, c->stx);
 }
 
 /* With the mode that it has by now. */
