@@ -17,8 +17,6 @@
 
 #include "ending.h"
 
-/* All but the first run only while others wait: see loop_run(). */
-#define MIN_THREADS 3
 /*
  * How often the watchdog looks while there are requests: often enough not to
  * leave others waiting, too seldom to be in anybody's way.
@@ -72,14 +70,22 @@ struct loop {
 	struct worker *workers; /* max_threads; the first `threads` run */
 };
 
-static void finish(struct loop *loop, int error)
+/* Nobody reads any more. */
+static void finish(struct loop *loop)
 {
 	(void)pthread_mutex_lock(&loop->lock);
-	if (!loop->finished && error < 0)
-		loop->error = error;
 	loop->finished = true;
 	(void)pthread_cond_broadcast(&loop->follow);
 	(void)pthread_cond_broadcast(&loop->stir);
+	(void)pthread_mutex_unlock(&loop->lock);
+}
+
+/* One can't go on: it is to end, in order. */
+static void fail(struct loop *loop, int error)
+{
+	(void)pthread_mutex_lock(&loop->lock);
+	if (loop->error == 0)
+		loop->error = error;
 	(void)pthread_mutex_unlock(&loop->lock);
 	ending_tell();
 }
@@ -177,14 +183,13 @@ static void *serve(void *data)
 		if (got == -EINTR)
 			continue;
 		if (got <= 0) {
-			finish(loop, got);
+			fail(loop, got);
 			break;
 		}
 		atomic_fetch_add_explicit(&loop->requests, 1,
 					  memory_order_relaxed);
 		fuse_session_process_buf(loop->session, &worker->buffer);
 	}
-	finish(loop, 0);
 	return NULL;
 }
 
@@ -331,7 +336,7 @@ static int start(struct loop *loop, pthread_t *ret_watchdog)
 	if (r == 0) {
 		r = -pthread_create(ret_watchdog, NULL, watchdog, loop);
 		if (r < 0) {
-			finish(loop, r);
+			finish(loop);
 			join_all(loop);
 		}
 	}
@@ -380,8 +385,8 @@ int loop_run(struct fuse_session *session, unsigned int max_threads,
 	 * A notification may wait for pages that another request has locked,
 	 * or for them to be written: by a lock and by lseek(2) at a time.
 	 */
-	if (max_threads < MIN_THREADS)
-		loop.max_threads = max_threads = MIN_THREADS;
+	if (max_threads < LOOP_THREADS_MIN)
+		loop.max_threads = max_threads = LOOP_THREADS_MIN;
 	loop.workers = calloc(max_threads, sizeof(*loop.workers));
 	if (loop.workers == NULL)
 		return -ENOMEM;
@@ -397,7 +402,7 @@ int loop_run(struct fuse_session *session, unsigned int max_threads,
 	if (r == 0) {
 		ending_wait();
 		before_end(data);
-		finish(&loop, 0);
+		finish(&loop);
 		(void)pthread_join(dog, NULL);
 		join_all(&loop);
 		r = loop.error;

@@ -11,6 +11,7 @@
 #include "idshift/cleanup.h"
 #include "idshift/filesystem.h"
 #include "idshift/intents.h"
+#include "idshift/loop.h"
 #include "idshift/records_db.h"
 #include "idshift/resume.h"
 #include "idshift/sandbox.h"
@@ -30,7 +31,7 @@ static void bound_descriptors(const struct options *options,
 			      struct filesystem_config *config)
 {
 	struct rlimit limit = { .rlim_cur = 1024, .rlim_max = 1024 };
-	rlim_t pipes = (rlim_t)PIPE_FDS * options->threads, eighth;
+	rlim_t pipes = PIPE_FDS, eighth;
 
 	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
 		limit.rlim_cur = limit.rlim_max;
@@ -41,6 +42,8 @@ static void bound_descriptors(const struct options *options,
 		config->max_fds = options->max_fds;
 	else if (options->max_fds > 0)
 		config->max_fds = limit.rlim_cur / 2;
+	pipes *= options->threads < LOOP_THREADS_MIN ? LOOP_THREADS_MIN :
+						       options->threads;
 	eighth = limit.rlim_cur / 8;
 	config->splice = pipes <= eighth;
 	config->spare_fds_from = limit.rlim_cur - config->max_fds -
@@ -158,7 +161,8 @@ int open_filesystem(const struct options *options,
 	};
 	_cleanup_fd_ int source =
 		open(options->source, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	_cleanup_fd_ int again = fcntl(source, F_DUPFD_CLOEXEC, 0);
+	_cleanup_fd_ int again =
+		source < 0 ? -1 : fcntl(source, F_DUPFD_CLOEXEC, 0);
 	struct records_db *db = NULL;
 	int r;
 

@@ -10,11 +10,14 @@
 #ifndef IDSHIFT_LOOP_H
 #define IDSHIFT_LOOP_H
 
+/* Fewer can't serve: see loop_run(). */
+#define LOOP_THREADS_MIN 3
+
 struct fuse_session;
 
 /*
  * Serve until the session is unmounted or a signal tells to end, by at most
- * max_threads (1 or more) threads.  before_end() is called while requests are
+ * max_threads threads, or LOOP_THREADS_MIN.  before_end() is called while requests are
  * still answered, for what waits for one.  0 or -errno.
  */
 int loop_run(struct fuse_session *session, unsigned int max_threads,

@@ -201,7 +201,7 @@ static void test_defaults(void **state)
 	assert_int_equal(o.passthrough, SWITCH_ON);
 	assert_true(o.attr_timeout == 1.0 && o.entry_timeout == 1.0 &&
 		    o.negative_timeout == 0.1);
-	assert_int_equal(o.threads, 0);
+	assert_int_equal(o.threads, 10);
 	assert_int_equal(o.max_fds, 0);
 	assert_int_equal(o.map.count + o.uidmap.count + o.gidmap.count, 0);
 	assert_null(o.state);
