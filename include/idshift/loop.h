@@ -17,8 +17,8 @@ struct fuse_session;
 
 /*
  * Serve until the session is unmounted or a signal tells to end, by at most
- * max_threads threads, or LOOP_THREADS_MIN.  before_end() is called while requests are
- * still answered, for what waits for one.  0 or -errno.
+ * max_threads threads, or LOOP_THREADS_MIN.  before_end() is called while
+ * requests are still answered, for what waits for one.  0 or -errno.
  */
 int loop_run(struct fuse_session *session, unsigned int max_threads,
 	     void (*before_end)(void *data), void *data);
