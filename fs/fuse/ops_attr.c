@@ -19,6 +19,17 @@
 	 FUSE_SET_ATTR_MTIME_NOW)
 #define SET_ANY (SET_VIEW | SET_TIMES | FUSE_SET_ATTR_SIZE)
 
+/*
+ * Who mounts sees the mount's root, also without an id in the map: podman looks
+ * at what it is to bind.
+ */
+static bool is_own_root(const struct filesystem *fs, fuse_req_t req,
+			fuse_ino_t ino)
+{
+	return ino == FUSE_ROOT_ID &&
+	       fuse_req_ctx(req)->uid == fs->policy->acting.uid.value;
+}
+
 static int do_getattr(struct filesystem *fs, fuse_req_t req, fuse_ino_t ino,
 		      struct stat *ret)
 {
@@ -29,7 +40,7 @@ static int do_getattr(struct filesystem *fs, fuse_req_t req, fuse_ino_t ino,
 	int r;
 
 	r = caller_of(fs, req, &caller);
-	if (r == 0)
+	if (r == 0 || is_own_root(fs, req, ino))
 		r = node_look(fs, ino, &node, &stx, &seen);
 	if (r < 0)
 		return r;

@@ -90,3 +90,25 @@ both sergio --uidmap 0:0:10 --uidmap 20:5:10
 both maria --uidmap 0:65000:3000
 both sergio --uidmap 0:65000:5000
 both sergio --uidmap 0:200000:10
+
+# --- userns=nomap: the mounting user has no id in the container ---------------
+
+source_dir sergio src
+as sergio sh -c "echo text >'$dir/file'"
+mnt=$T/home/sergio/mnt
+as sergio mkdir "$mnt.bg"
+ok "nomap: the mount answers" as sergio idshift-mount --userns nomap \
+	--owner 0:0 "$dir" "$mnt.bg"
+is "nomap: its root is seen" "$(as sergio stat -c %a "$mnt.bg")" \
+	"$(stat -c %a "$dir")"
+fails 2 "nomap: no more than that" as sergio ls "$mnt.bg"
+ok "nomap: unmount" as sergio fusermount3 -u "$mnt.bg"
+mount_fs sergio "$dir" "$mnt" --userns nomap --owner 0:0 || exit 1
+ran() {
+	container sergio --rm --userns nomap -v "$mnt:/work" -- "$@" 2>&1
+}
+is "nomap: the container's root has it" "$(ran stat -c %u:%g /work/file)" 0:0
+is "nomap: chown" "$(ran sh -c 'chown 5:6 /work/file && stat -c %u:%g /work/file')" 5:6
+is "nomap: create" "$(ran sh -c 'echo new >/work/new && stat -c %u:%g /work/new')" 0:0
+is "nomap: on disk" "$(stat -c %U "$dir/new")" sergio
+umount_fs sergio "$mnt"
