@@ -121,13 +121,21 @@ explain() {
 fails 1 "a component that denies" explain --as=1001:1001 read "$src/secret/all"
 like "which" "$output" "at '$src/secret', which shows as 0:0 0700"
 like "the rule" "$output" "neither the owner nor in a group"
-like "the remedy" "$output" "idshift chmod o[+]x '$src/secret'"
+like "the remedy" "$output" "idshift chmod -o map=g:shared:2000 o[+]x '$src/secret'"
 fails 1 "a lost group" explain --as=1001:1001 write "$src/own/group"
 like "names the group" "$output" 'podman run --group-add 2000'
 fails 0 "with it" explain --as=1001:1001:2000 write "$src/own/group"
 fails 1 "another's file" explain --as=0:0 chown "$src/foreign/file"
 like "has no id" "$output" 'has no id in the container'
+like "what would mend that" "$output" 'chown -h 1000'
+fails 1 "another's file, to write" explain --as=0:0 write "$src/foreign/file"
 like "what would mend that" "$output" '--map=u:0:ID'
+fails 1 "another's file, to its owner" explain --as=0:0:5 -o map=u:0:7 \
+	chmod "$src/foreign/file"
+like "no chown of ours would do" "$output" 'as root: chown -h 1000'
+fails 1 "a file to give away" explain --as=5:5 chown=9:9 "$src/mine"
+like "its owner couldn't either" "$output" \
+	"idshift chown -o map=g:shared:2000 9:9 '$src/mine'"
 fails 0 "a capability" explain --as=5:5 --cap=cap_chown chown=9:9 "$src/mine"
 fails 1 "none" explain --as=0:0 --cap=none chown=9:9 "$src/mine"
 fails 1 "read-only" explain --as=0:0 -o ro write "$src/mine"
@@ -137,7 +145,7 @@ like "says so" "$output" 'mount without chown=deny'
 # JSON says the same, and what is missing is all that is added.
 as sergio sh -c "mkdir '$src/g' && chgrp shared '$src/g' && chmod 2750 '$src/g'"
 fails 1 "no w for the group" explain --as=5:2000 create "$src/g/new"
-like "w is added" "$output" "idshift chmod g[+]w '$src/g'"
+like "w is added" "$output" "idshift chmod -o map=g:shared:2000 g[+]w '$src/g'"
 text=$output
 fails 1 "denied, as JSON" explain --json --as=5:2000:7 create "$src/g/new"
 json() { # FILTER WANTED

@@ -32,7 +32,8 @@ struct command_line {
 	const char *values[COMMAND_OPTIONS_MAX];
 	char **operands;
 	size_t operand_count;
-	/* For options_parse(): argv[0], --print-map, the options. */
+	/* For options_parse(): argv[0], --print-map, then the options given. */
+#define COMMAND_LINE_GIVEN 2
 	char **mount_argv;
 	int mount_argc;
 };

@@ -260,6 +260,8 @@ static int read_question(const struct command_line *line,
 		.groups = caller->groups,
 		.group_count = caller->group_count,
 	};
+	question->options = line->mount_argv + COMMAND_LINE_GIVEN;
+	question->option_count = (size_t)line->mount_argc - COMMAND_LINE_GIVEN;
 	return read_capabilities(line->values[OPT_CAP], &question->caller,
 				 error);
 }

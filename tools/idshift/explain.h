@@ -4,6 +4,7 @@
 #define IDSHIFT_TOOL_EXPLAIN_H
 
 #include <stdbool.h>
+#include <stdio.h>
 #include <sys/stat.h>
 
 #include "idshift/access.h"
@@ -28,6 +29,8 @@ struct question {
 	struct access_caller caller;
 	enum operation operation;
 	struct owner_spec owner; /* of OP_CHOWN; nothing given: any other */
+	char *const *options;	 /* the words of the maps, to be repeated */
+	size_t option_count;
 };
 
 /* An object on the way, as the container sees it. */
@@ -88,6 +91,13 @@ void explain_judge(const struct question *question, const struct way *way,
 /* May a directory be passed? */
 void explain_judge_search(const struct question *question,
 			  const struct object *dir, struct verdict *ret);
+
+/* "rwx" without what isn't wanted. */
+const char *access_letters(unsigned int wanted);
+
+/* Of a verdict that denies: what would mend it, in words. */
+void explain_mend(FILE *out, const struct question *question,
+		  const struct verdict *verdict);
 
 void explain_print(const struct question *question, const char *operation,
 		   const char *path, const struct verdict *verdict);

@@ -11,160 +11,10 @@
 #include "explain.h"
 #include "message.h"
 
-static const char *letters(unsigned int wanted)
-{
-	static const char *const all[] = { "",	"x",  "w",  "wx",
-					   "r", "rx", "rw", "rwx" };
-
-	return all[wanted & 7];
-}
-
-static bool class_grants(mode_t mode, int shift, unsigned int wanted)
-{
-	return (wanted & ~(unsigned int)(mode >> shift & 7)) == 0;
-}
-
 static void say_path(FILE *out, const char *text, const struct object *object)
 {
 	(void)fputs(text, out);
 	print_quoted(out, object->path);
-}
-
-/* What the class lacks of what is wanted; -1: no class by itself. */
-static void mend_chmod(FILE *out, const char *who, int shift,
-		       unsigned int wanted, const struct object *object)
-{
-	unsigned int has =
-		shift < 0 ? 0 : (unsigned int)(object->view.mode >> shift & 7);
-
-	/* An ACL may deny what the mode grants. */
-	if ((wanted & ~has) != 0)
-		wanted &= ~has;
-	(void)fprintf(out, "change it with: idshift chmod %s+%s ", who,
-		      letters(wanted));
-	print_quoted(out, object->path);
-}
-
-/* The caller falls under "other": is it nearly in a better class? */
-static void mend_other(FILE *out, const struct question *q,
-		       const struct verdict *v)
-{
-	const struct object *o = v->object;
-	mode_t mode = o->view.mode;
-
-	if (class_grants(mode, 3, v->wanted)) {
-		if (container_id_is_mapped(o->view.gid))
-			(void)fprintf(out,
-				      "give the process the group %u (podman "
-				      "run --group-add %u), or ",
-				      o->view.gid.value, o->view.gid.value);
-		else
-			(void)fprintf(out,
-				      "show the group, gid %u on disk, in the "
-				      "container (mount with --map=g:%u:ID) "
-				      "and give the process ID (podman run "
-				      "--group-add ID), or ",
-				      o->stx.stx_gid, o->stx.stx_gid);
-	} else if (class_grants(mode, 6, v->wanted)) {
-		(void)fprintf(out,
-			      "make the caller the owner with: idshift chown "
-			      "%u ",
-			      q->caller.uid.value);
-		print_quoted(out, o->path);
-		(void)fputs(", or ", out);
-	}
-	mend_chmod(out, "o", 0, v->wanted, o);
-}
-
-static void mend_unmapped(FILE *out, const struct object *o)
-{
-	bool user = !container_id_is_mapped(o->view.uid);
-
-	(void)fprintf(out,
-		      "give %cid %u of the disk an id in the container: mount "
-		      "with --map=%c:%u:ID",
-		      user ? 'u' : 'g', user ? o->stx.stx_uid : o->stx.stx_gid,
-		      user ? 'u' : 'g', user ? o->stx.stx_uid : o->stx.stx_gid);
-}
-
-static void mend_owner(FILE *out, const struct question *q,
-		       const struct object *o)
-{
-	(void)fprintf(out, "make the caller the owner with: idshift chown %u ",
-		      q->caller.uid.value);
-	print_quoted(out, o->path);
-}
-
-static void mend_give_away(FILE *out, const struct question *q,
-			   const struct object *o)
-{
-	struct owner_spec to = q->owner;
-
-	(void)fputs("do it as the container's root, or from here with: "
-		    "idshift chown ",
-		    out);
-	if (container_id_is_mapped(to.uid))
-		(void)fprintf(out, "%u", to.uid.value);
-	if (container_id_is_mapped(to.gid))
-		(void)fprintf(out, ":%u", to.gid.value);
-	if (!container_id_is_mapped(to.uid) && !container_id_is_mapped(to.gid))
-		(void)fputs("U:G", out);
-	(void)fputc(' ', out);
-	print_quoted(out, o->path);
-}
-
-static void mend_rule(FILE *out, const struct question *q,
-		      const struct verdict *v)
-{
-	const struct object *o = v->object;
-
-	switch (v->rule) {
-	case ACCESS_RULE_OWNER:
-		mend_chmod(out, "u", 6, v->wanted, o);
-		break;
-	case ACCESS_RULE_OWNING_GROUP:
-		mend_chmod(out, "g", 3, v->wanted, o);
-		break;
-	case ACCESS_RULE_OTHER:
-		mend_other(out, q, v);
-		break;
-	case ACCESS_RULE_NAMED_USER:
-		(void)fprintf(out, "in the container, run: setfacl -m u:%u:%s ",
-			      q->caller.uid.value, letters(v->wanted));
-		print_quoted(out, o->path);
-		break;
-	case ACCESS_RULE_NAMED_GROUP:
-	case ACCESS_RULE_MASK:
-	case ACCESS_RULE_BAD_ACL:
-		say_path(out, "mend its ACL with getfacl and setfacl: ", o);
-		break;
-	case ACCESS_RULE_UNMAPPED:
-		mend_unmapped(out, o);
-		break;
-	case ACCESS_RULE_NO_EXEC_BIT:
-		mend_chmod(out, "a", -1, ACCESS_EXEC, o);
-		break;
-	case ACCESS_RULE_NOT_OWNER:
-		mend_owner(out, q, o);
-		break;
-	case ACCESS_RULE_GIVE_AWAY:
-		mend_give_away(out, q, o);
-		break;
-	case ACCESS_RULE_NOT_IN_GROUP:
-		(void)fprintf(out,
-			      "give the process the group %u: podman run "
-			      "--group-add %u",
-			      q->owner.gid.value, q->owner.gid.value);
-		break;
-	case ACCESS_RULE_STICKY:
-		mend_owner(out, q, o);
-		(void)fputs(", or take t from the directory: idshift chmod -t",
-			    out);
-		break;
-	default:
-		(void)fputs("run it as the container's root", out);
-		break;
-	}
 }
 
 static void print_why(FILE *out, const struct question *q,
@@ -196,7 +46,7 @@ static void print_why(FILE *out, const struct question *q,
 		(void)fprintf(out,
 			      "The mount acts as uid %u, who has no %s on it "
 			      "on disk, where it belongs to uid %u.",
-			      me, letters(v->wanted), uid);
+			      me, access_letters(v->wanted), uid);
 		break;
 	case WHY_DISK_STICKY:
 		(void)fprintf(out,
@@ -221,45 +71,6 @@ static void print_why(FILE *out, const struct question *q,
 		(void)fputs("Too many symbolic links lead on from here.", out);
 		break;
 	case WHY_COUNT:
-		break;
-	}
-}
-
-static void print_mend(FILE *out, const struct question *q,
-		       const struct verdict *v)
-{
-	unsigned int me = q->target->policy.acting.uid.value;
-
-	switch (v->why) {
-	case WHY_RULE:
-		mend_rule(out, q, v);
-		break;
-	case WHY_READ_ONLY:
-		(void)fputs("mount without ro", out);
-		break;
-	case WHY_NO_EXEC:
-		(void)fputs("mount without noexec", out);
-		break;
-	case WHY_CHOWN_DENY:
-		(void)fputs("mount without chown=deny", out);
-		break;
-	case WHY_NOT_OURS:
-	case WHY_DISK_STICKY:
-		(void)fprintf(out,
-			      "give it to uid %u on the host, as root: chown "
-			      "-h %u ",
-			      me, me);
-		print_quoted(out, v->object->path);
-		break;
-	case WHY_DISK:
-		(void)fprintf(out,
-			      "on the host, its owner lets you: setfacl -m "
-			      "u:%u:%s ",
-			      me, letters(v->wanted));
-		print_quoted(out, v->object->path);
-		break;
-	default:
-		(void)fputs("name another path", out);
 		break;
 	}
 }
@@ -294,7 +105,7 @@ void explain_print(const struct question *question, const char *operation,
 	if (allowed)
 		return;
 	(void)fputs("  to mend it, ", stdout);
-	print_mend(stdout, question, verdict);
+	explain_mend(stdout, question, verdict);
 	(void)fputc('\n', stdout);
 }
 
@@ -341,7 +152,7 @@ int explain_print_json(const struct question *question, const char *operation,
 		"at", "path", text_to_json(at->path), "uid",
 		shown(at->view.uid), "gid", shown(at->view.gid), "mode", mode,
 		"why", words(print_why, question, verdict), "mend",
-		allowed ? json_null() : words(print_mend, question, verdict));
+		allowed ? json_null() : words(explain_mend, question, verdict));
 	if (line == NULL)
 		return -ENOMEM;
 	r = json_dumpf(line, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER);

@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What would mend a denial: a command that the mounting user may run, if any.
+ */
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "idshift/backing.h"
+
+#include "explain.h"
+#include "message.h"
+
+const char *access_letters(unsigned int wanted)
+{
+	static const char *const all[] = { "",	"x",  "w",  "wx",
+					   "r", "rx", "rw", "rwx" };
+
+	return all[wanted & 7];
+}
+
+static bool class_grants(mode_t mode, int shift, unsigned int wanted)
+{
+	return (wanted & ~(unsigned int)(mode >> shift & 7)) == 0;
+}
+
+/* Does the mount, and idshift, change its owner and mode? */
+static bool is_ours(const struct question *q, const struct object *o)
+{
+	struct disk_owner disk = backing_owner(&o->stx);
+
+	return view_is_ours(&q->target->policy, &disk);
+}
+
+static void say_word(FILE *out, const char *word)
+{
+	const char *p = word;
+
+	while (isalnum((unsigned char)*p) ||
+	       (*p != '\0' && strchr("-_=:,./@+", *p) != NULL))
+		p++;
+	(void)fputc(' ', out);
+	if (*p == '\0' && p != word)
+		(void)fputs(word, out);
+	else
+		print_quoted(out, word);
+}
+
+/* With the maps that the question was asked with. */
+static void say_command(FILE *out, const struct question *q,
+			const char *command)
+{
+	(void)fprintf(out, "idshift %s", command);
+	for (size_t i = 0; i < q->option_count; i++)
+		say_word(out, q->options[i]);
+	(void)fputc(' ', out);
+}
+
+/* What is another's on disk only that user can change, or root. */
+static void mend_on_disk(FILE *out, const struct question *q,
+			 const struct object *o)
+{
+	unsigned int me = q->target->policy.acting.uid.value;
+
+	(void)fprintf(out,
+		      "give it to uid %u on the host, as root: chown -h %u ",
+		      me, me);
+	print_quoted(out, o->path);
+}
+
+/* What the class lacks of what is wanted; -1: no class by itself. */
+static void mend_chmod(FILE *out, const struct question *q, const char *who,
+		       int shift, unsigned int wanted,
+		       const struct object *object)
+{
+	unsigned int has =
+		shift < 0 ? 0 : (unsigned int)(object->view.mode >> shift & 7);
+
+	/* An ACL may deny what the mode grants. */
+	if ((wanted & ~has) != 0)
+		wanted &= ~has;
+	if (is_ours(q, object)) {
+		(void)fputs("change it with: ", out);
+		say_command(out, q, "chmod");
+	} else {
+		(void)fprintf(out,
+			      "have its owner, uid %u on disk, run: chmod ",
+			      object->stx.stx_uid);
+	}
+	(void)fprintf(out, "%s+%s ", who, access_letters(wanted));
+	print_quoted(out, object->path);
+}
+
+static void mend_owner(FILE *out, const struct question *q,
+		       const struct object *o)
+{
+	if (!is_ours(q, o)) {
+		mend_on_disk(out, q, o);
+		return;
+	}
+	(void)fputs("make the caller the owner with: ", out);
+	say_command(out, q, "chown");
+	(void)fprintf(out, "%u ", q->caller.uid.value);
+	print_quoted(out, o->path);
+}
+
+static void mend_group(FILE *out, const struct object *o)
+{
+	if (container_id_is_mapped(o->view.gid))
+		(void)fprintf(out,
+			      "give the process the group %u (podman run "
+			      "--group-add %u), or ",
+			      o->view.gid.value, o->view.gid.value);
+	else
+		(void)fprintf(
+			out,
+			"show the group, gid %u on disk, in the container "
+			"(mount with --map=g:%u:ID) and give the process "
+			"ID (podman run --group-add ID), or ",
+			o->stx.stx_gid, o->stx.stx_gid);
+}
+
+/* The caller falls under "other": is it nearly in a better class? */
+static void mend_other(FILE *out, const struct question *q,
+		       const struct verdict *v)
+{
+	const struct object *o = v->object;
+
+	if (class_grants(o->view.mode, 3, v->wanted)) {
+		mend_group(out, o);
+	} else if (class_grants(o->view.mode, 6, v->wanted) && is_ours(q, o)) {
+		mend_owner(out, q, o);
+		(void)fputs(", or ", out);
+	}
+	mend_chmod(out, q, "o", 0, v->wanted, o);
+}
+
+/* Capabilities don't count for what has no id in the container. */
+static void mend_unmapped(FILE *out, const struct question *q,
+			  const struct verdict *v)
+{
+	const struct object *o = v->object;
+	bool changes = q->operation == OP_CHOWN || q->operation == OP_CHMOD;
+	bool user = !container_id_is_mapped(o->view.uid);
+
+	if (changes && !is_ours(q, o)) {
+		mend_on_disk(out, q, o);
+		return;
+	}
+	if (user && !changes && container_id_is_mapped(o->view.gid) &&
+	    class_grants(o->view.mode, 3, v->wanted))
+		mend_group(out, o);
+	(void)fprintf(out,
+		      "give %cid %u of the disk an id in the container: mount "
+		      "with --map=%c:%u:ID",
+		      user ? 'u' : 'g', user ? o->stx.stx_uid : o->stx.stx_gid,
+		      user ? 'u' : 'g', user ? o->stx.stx_uid : o->stx.stx_gid);
+}
+
+static void mend_give_away(FILE *out, const struct question *q,
+			   const struct object *o)
+{
+	struct owner_spec to = q->owner;
+
+	if (!is_ours(q, o)) {
+		mend_on_disk(out, q, o);
+		return;
+	}
+	(void)fputs("do it as the container's root, or from here with: ", out);
+	say_command(out, q, "chown");
+	if (container_id_is_mapped(to.uid))
+		(void)fprintf(out, "%u", to.uid.value);
+	if (container_id_is_mapped(to.gid))
+		(void)fprintf(out, ":%u", to.gid.value);
+	if (!container_id_is_mapped(to.uid) && !container_id_is_mapped(to.gid))
+		(void)fputs("U:G", out);
+	(void)fputc(' ', out);
+	print_quoted(out, o->path);
+}
+
+static void mend_rule(FILE *out, const struct question *q,
+		      const struct verdict *v)
+{
+	const struct object *o = v->object;
+
+	switch (v->rule) {
+	case ACCESS_RULE_OWNER:
+		mend_chmod(out, q, "u", 6, v->wanted, o);
+		break;
+	case ACCESS_RULE_OWNING_GROUP:
+		mend_chmod(out, q, "g", 3, v->wanted, o);
+		break;
+	case ACCESS_RULE_OTHER:
+		mend_other(out, q, v);
+		break;
+	case ACCESS_RULE_NAMED_USER:
+		(void)fprintf(out, "in the container, run: setfacl -m u:%u:%s ",
+			      q->caller.uid.value, access_letters(v->wanted));
+		print_quoted(out, o->path);
+		break;
+	case ACCESS_RULE_NAMED_GROUP:
+	case ACCESS_RULE_MASK:
+	case ACCESS_RULE_BAD_ACL:
+		(void)fputs("mend its ACL with getfacl and setfacl: ", out);
+		print_quoted(out, o->path);
+		break;
+	case ACCESS_RULE_UNMAPPED:
+		mend_unmapped(out, q, v);
+		break;
+	case ACCESS_RULE_NO_EXEC_BIT:
+		mend_chmod(out, q, "a", -1, ACCESS_EXEC, o);
+		break;
+	case ACCESS_RULE_NOT_OWNER:
+		/* Who owns it may still not give it away. */
+		if (q->operation == OP_CHOWN)
+			mend_give_away(out, q, o);
+		else
+			mend_owner(out, q, o);
+		break;
+	case ACCESS_RULE_GIVE_AWAY:
+		mend_give_away(out, q, o);
+		break;
+	case ACCESS_RULE_NOT_IN_GROUP:
+		(void)fprintf(out,
+			      "give the process the group %u: podman run "
+			      "--group-add %u",
+			      q->owner.gid.value, q->owner.gid.value);
+		break;
+	case ACCESS_RULE_STICKY:
+		mend_owner(out, q, o);
+		(void)fputs(", or take t from the directory: ", out);
+		say_command(out, q, "chmod");
+		(void)fputs("-t", out);
+		break;
+	default:
+		(void)fputs("run it as the container's root", out);
+		break;
+	}
+}
+
+void explain_mend(FILE *out, const struct question *q, const struct verdict *v)
+{
+	switch (v->why) {
+	case WHY_RULE:
+		mend_rule(out, q, v);
+		break;
+	case WHY_READ_ONLY:
+		(void)fputs("mount without ro", out);
+		break;
+	case WHY_NO_EXEC:
+		(void)fputs("mount without noexec", out);
+		break;
+	case WHY_CHOWN_DENY:
+		(void)fputs("mount without chown=deny", out);
+		break;
+	case WHY_NOT_OURS:
+	case WHY_DISK_STICKY:
+		mend_on_disk(out, q, v->object);
+		break;
+	case WHY_DISK:
+		(void)fprintf(out,
+			      "on the host, its owner lets you: setfacl -m "
+			      "u:%u:%s ",
+			      q->target->policy.acting.uid.value,
+			      access_letters(v->wanted));
+		print_quoted(out, v->object->path);
+		break;
+	default:
+		(void)fputs("name another path", out);
+		break;
+	}
+}
