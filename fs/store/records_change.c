@@ -65,19 +65,15 @@ static int change_owner(struct change *c, struct disk_id uid,
 	return r;
 }
 
+/* As side_write(). */
 static int write_side(struct change *c, enum side side, const void *value,
 		      size_t size)
 {
 	int r = side_write(c->records->db, c->path_fd, c->stx, side, value,
 			   size);
 
-	if (r < 0)
-		return r;
-	if (r == 0)
-		c->wrote_db = true;
-	else
-		c->moved_ctime = true;
-	return 0;
+	c->wrote_db = c->wrote_db || r == 0;
+	return r;
 }
 
 static int change_record(struct change *c, const char *text, size_t len)
@@ -90,6 +86,8 @@ static int change_record(struct change *c, const char *text, size_t len)
 	if (r < 0)
 		return r;
 	c->wrote_record = true;
+	/* Which another value does, and the same need not. */
+	c->moved_ctime = c->moved_ctime || r > 0;
 	return 0;
 }
 
