@@ -201,6 +201,14 @@ static void await_death(void)
 		(void)usleep(2000);
 }
 
+/* At its last call, or at that of a child before it was exec'd. */
+static void await_kill(void)
+{
+	if (daemon_pid > 0)
+		(void)kill(daemon_pid, SIGKILL);
+	await_death();
+}
+
 /* false: it died. */
 static bool start_daemon(void)
 {
@@ -452,7 +460,7 @@ static void restart(const struct operation *op, int call)
 			kills++;
 		else if (atomic_exchange(&control->countdown, 0) > 0)
 			return;
-		await_death();
+		await_kill();
 	}
 	atomic_store(&control->countdown, 0);
 	if (!start_daemon()) {
@@ -471,7 +479,7 @@ static bool once(const struct operation *op, int call,
 	run(op);
 	if (atomic_exchange(&control->countdown, 0) > 0)
 		return false;
-	await_death();
+	await_kill();
 	kills++;
 	check_disk(op, call, before, after);
 	restart(op, call);
