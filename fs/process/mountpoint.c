@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "idshift/mountpoint.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -47,8 +48,39 @@ int mountpoint_check_source(const char *source, char **ret_real,
 	if (real == NULL)
 		return refuse_path("source", source, errno, EXIT_STATUS_SOURCE,
 				   error);
+	if (mountpoint_is_inside_ours(fd))
+		(void)fprintf(stderr,
+			      "idshift-mount: source '%s': it is in a mount of "
+			      "idshift-mount, where no owners can be recorded; "
+			      "name what that has mounted\n",
+			      source);
 	*ret_real = real;
 	return 0;
+}
+
+/* Directories that end up below the mount are where they should be. */
+void mountpoint_warn_hidden(const char *mountpoint, const char *source)
+{
+	size_t len = strlen(mountpoint);
+	struct dirent *entry;
+	DIR *dir;
+	int count = 0;
+
+	if (strncmp(source, mountpoint, len) == 0 &&
+	    (source[len] == '\0' || source[len] == '/'))
+		return;
+	dir = opendir(mountpoint);
+	if (dir == NULL)
+		return;
+	while (count <= 2 && (entry = readdir(dir)) != NULL)
+		count++;
+	(void)closedir(dir);
+	if (count > 2)
+		(void)fprintf(
+			stderr,
+			"idshift-mount: mount point '%s': it isn't empty; "
+			"what is in it is hidden until it is unmounted\n",
+			mountpoint);
 }
 
 /* The number that begins the line, and the word behind " - ". */
@@ -86,10 +118,29 @@ int mountpoint_find_fstype(const char *mountinfo, uint64_t mount_id, char *buf,
 	return -ENOENT;
 }
 
+static bool is_type_of_ours(uint64_t mount_id)
+{
+	char type[64];
+
+	return mountpoint_find_fstype("/proc/self/mountinfo", mount_id, type,
+				      sizeof(type)) == 0 &&
+	       strcmp(type, MOUNTPOINT_FSTYPE) == 0;
+}
+
+bool mountpoint_is_inside_ours(int fd)
+{
+	struct statx stx;
+
+	/* A mount of ours has a device of its own, without a major number. */
+	return statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_MNT_ID,
+		     &stx) == 0 &&
+	       stx.stx_dev_major == 0 && (stx.stx_mask & STATX_MNT_ID) != 0 &&
+	       is_type_of_ours(stx.stx_mnt_id);
+}
+
 bool mountpoint_is_ours(const char *path)
 {
 	struct statx stx;
-	char type[64];
 
 	/* Before Linux 5.8 there is no mount id: the mount is made on top. */
 	if (statx(AT_FDCWD, path, AT_NO_AUTOMOUNT | AT_STATX_DONT_SYNC,
@@ -98,9 +149,7 @@ bool mountpoint_is_ours(const char *path)
 	    !(stx.stx_attributes_mask & STATX_ATTR_MOUNT_ROOT) ||
 	    !(stx.stx_attributes & STATX_ATTR_MOUNT_ROOT))
 		return false;
-	return mountpoint_find_fstype("/proc/self/mountinfo", stx.stx_mnt_id,
-				      type, sizeof(type)) == 0 &&
-	       strcmp(type, MOUNTPOINT_FSTYPE) == 0;
+	return is_type_of_ours(stx.stx_mnt_id);
 }
 
 /* fusermount3 mounts for a user only on what the user may change. */

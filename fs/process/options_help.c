@@ -36,7 +36,7 @@ const char options_help[] =
 	"                      (with userns=host)\n"
 	"  run-as=NAME         root mounts, then becomes NAME for good\n"
 	"  public              others may reach MOUNTPOINT, but not SOURCE\n"
-	"  ro                  read-only\n"
+	"  ro, noexec          read-only; no program is run from it\n"
 	"  xattr=rw|none       extended attributes of users\n"
 	"  locks=host|local    shared with the host's processes or not\n"
 	"  sandbox=on|off      system calls of the daemon are restricted\n"

@@ -143,6 +143,7 @@ static int check_paths(struct options *options,
 	if (r < 0)
 		return r;
 	replace(&options->mountpoint, real);
+	mountpoint_warn_hidden(options->mountpoint, options->source);
 	/* Inside a user namespace allow_other admits its own processes only. */
 	if (situation->child_userns || options->public_mount ||
 	    options->has_caller)

@@ -128,6 +128,28 @@ is "who has no id in the containers gets nothing even so" "$(as nosub cat "$mnt/
 	"cat: $mnt/secret: Permission denied"
 ok "unmount" as sergio fusermount3 -u "$mnt"
 
+# What would surprise later is said at once.
+mkdir -m 700 "$T/roots"
+refused 4 "a source that is another's" 'may not search it.*uid 0' "$T/roots" \
+	"$home/private/mnt"
+as sergio mkdir "$home/full" "$home/closed"
+as sergio touch "$home/full/file"
+fails 0 "a mount point that isn't empty" ours "$src" "$home/full"
+like "says so" "$output" "^idshift-mount: .*full': it isn't empty"
+is "in one line" "$(wc -l <<<"$output")" 1
+ok "unmount" as sergio fusermount3 -u "$home/full"
+fails 0 "on itself" ours "$src" "$src"
+is "hides nothing" "$output" ""
+fails 0 "a source in a mount" ours "$src" "$mnt"
+like "says that it is" "$output" "in a mount of idshift-mount, where no owners"
+ok "unmount" as sergio fusermount3 -u "$mnt"
+ok "unmount" as sergio fusermount3 -u "$src"
+as sergio chmod 0 "$home/closed"
+fails 0 "one's own is opened up" ours "$home/closed" "$mnt"
+is "quietly" "$output" ""
+ok "unmount" as sergio fusermount3 -u "$mnt"
+as sergio chmod 700 "$home/closed"
+
 # It returns when the mount answers.
 for i in 1 2 3 4 5; do
 	ours "$src" "$mnt" && as sergio cat "$mnt/file" >/dev/null ||

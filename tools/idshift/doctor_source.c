@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "idshift/acl.h"
+#include "idshift/mountpoint.h"
 #include "idshift/backing.h"
 #include "idshift/cleanup.h"
 #include "idshift/records_side.h"
@@ -114,7 +115,7 @@ static void check_passthrough(struct doctor *doctor, int dir)
 
 	if (doctor->uid != 0 || doctor->child_userns)
 		doctor_ok(doctor, what,
-			  "for root's mounts only: yours copies data");
+			  "not for your mounts (root's only): data is copied");
 	else if (fstatfs(dir, &info) == 0 &&
 		 info.f_type == OVERLAYFS_SUPER_MAGIC)
 		doctor_ok(doctor, what,
@@ -134,7 +135,7 @@ void doctor_check_source(struct doctor *doctor)
 			    doctor->source, strerror(dir < 0 ? -dir : ENOTDIR));
 		return;
 	}
-	if (target_is_mount(dir, &stx)) {
+	if (mountpoint_is_inside_ours(dir)) {
 		doctor_fail(doctor, "source", "'%s': %s", doctor->source,
 			    TARGET_IS_MOUNT);
 		return;

@@ -23,7 +23,7 @@ int owner_spec_parse(const char *text, const char *subject,
 	if (r < 0)
 		return error_set(error, EXIT_STATUS_USAGE,
 				 "%s '%s': must be U, U:G or :G, container "
-				 "ids 0..4294967294",
+				 "ids 0..4294967294, no names",
 				 subject, text);
 	*ret = spec;
 	return 0;

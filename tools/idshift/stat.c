@@ -7,6 +7,7 @@
 #include <jansson.h>
 
 #include "idshift/backing.h"
+#include "idshift/mountpoint.h"
 #include "idshift/cleanup.h"
 
 #include "command.h"
@@ -150,7 +151,7 @@ static int show(const struct output *out, const char *path)
 	_cleanup_fd_ int fd = target_open_path(path, false, &stx);
 	int r = fd < 0 ? fd : 0;
 
-	if (r == 0 && target_is_mount(fd, &stx)) {
+	if (r == 0 && mountpoint_is_inside_ours(fd)) {
 		complain_path("stat", path, TARGET_IS_MOUNT);
 		return 1;
 	}

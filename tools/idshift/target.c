@@ -114,19 +114,3 @@ int target_open_path(const char *path, bool follow, struct statx *ret_stx)
 	r = backing_stat(fd, ret_stx);
 	return r < 0 ? r : take_fd(&fd);
 }
-
-bool target_is_mount(int path_fd, const struct statx *stx)
-{
-	struct statx here;
-	char type[64];
-
-	/* A mount of ours has a device of its own, without a major number. */
-	if (stx->stx_dev_major != 0 ||
-	    statx(path_fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_MNT_ID,
-		  &here) < 0 ||
-	    (here.stx_mask & STATX_MNT_ID) == 0)
-		return false;
-	return mountpoint_find_fstype("/proc/self/mountinfo", here.stx_mnt_id,
-				      type, sizeof(type)) == 0 &&
-	       strcmp(type, MOUNTPOINT_FSTYPE) == 0;
-}

@@ -34,9 +34,7 @@ void target_close(struct target *target);
  */
 int target_open_path(const char *path, bool follow, struct statx *ret_stx);
 
-/* Is this object seen through a mount of ours, where records are hidden? */
-bool target_is_mount(int path_fd, const struct statx *stx);
-/* Why it is refused then. */
+/* Why what is seen through a mount of ours (mountpoint.h) is refused. */
 #define TARGET_IS_MOUNT                                                 \
 	"it is inside a mount of idshift-mount; name it in the source " \
 	"directory, or use the system's own tool"

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "idshift/backing.h"
+#include "idshift/mountpoint.h"
 #include "idshift/cleanup.h"
 #include "idshift/dir_stream.h"
 
@@ -113,7 +114,7 @@ static bool is_mount(struct state *state, int fd, const struct statx *stx)
 	if (state->depth > 0 &&
 	    backing_dev(stx) == state->levels[state->depth - 1].dev)
 		return false;
-	if (!target_is_mount(fd, stx))
+	if (!mountpoint_is_inside_ours(fd))
 		return false;
 	state->failed = true;
 	complain_path(state->walk->command, state->path, TARGET_IS_MOUNT);
