@@ -58,7 +58,7 @@ int mountpoint_check_source(const char *source, char **ret_real,
 	return 0;
 }
 
-/* Directories that end up below the mount are where they should be. */
+/* On its own source, or above it, it shows what is there. */
 void mountpoint_warn_hidden(const char *mountpoint, const char *source)
 {
 	size_t len = strlen(mountpoint);
