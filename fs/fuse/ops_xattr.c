@@ -16,15 +16,15 @@
 /* As xattr_permission() of fs/xattr.c answers for trusted.*. */
 static int refuse(enum xattr_kind kind, bool writing)
 {
-	if (kind == NAME_FOREIGN)
+	if (kind == XATTR_KIND_FOREIGN)
 		return writing ? -EPERM : -ENODATA;
 	return -EOPNOTSUPP;
 }
 
 static enum acl_which acl_which(enum xattr_kind kind)
 {
-	return kind == NAME_ACL_ACCESS ? RECORDS_ACL_ACCESS :
-					 RECORDS_ACL_DEFAULT;
+	return kind == XATTR_KIND_ACL_ACCESS ? RECORDS_ACL_ACCESS :
+					       RECORDS_ACL_DEFAULT;
 }
 
 static ssize_t get_acl(struct xattr_target *target, enum xattr_kind kind,
@@ -52,15 +52,15 @@ static unsigned int places(const struct filesystem *fs, enum xattr_kind kind)
 	if (fs->records.xattr_dev == 0)
 		return 0;
 	switch (kind) {
-	case NAME_ACL_ACCESS:
+	case XATTR_KIND_ACL_ACCESS:
 		return fs->has_acls ? SIDE_BIT(SIDE_ACL_ACCESS) |
 					      SIDE_DISK_ACL_ACCESS :
 				      0;
-	case NAME_ACL_DEFAULT:
+	case XATTR_KIND_ACL_DEFAULT:
 		return fs->has_acls ? SIDE_BIT(SIDE_ACL_DEFAULT) |
 					      SIDE_DISK_ACL_DEFAULT :
 				      0;
-	case NAME_CAPABILITY:
+	case XATTR_KIND_CAPABILITY:
 		return fs->policy->real_owners ? 0 : SIDE_BIT(SIDE_CAPABILITY);
 	default:
 		return 0;
@@ -94,18 +94,18 @@ static ssize_t do_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name,
 	};
 	ssize_t r;
 
-	if (kind == NAME_FOREIGN || kind == NAME_UNSUPPORTED)
+	if (kind == XATTR_KIND_FOREIGN || kind == XATTR_KIND_UNSUPPORTED)
 		return refuse(kind, false);
 	if (is_absent(req, ino, kind))
 		return -ENODATA;
-	r = xattr_target_begin(&target, req, ino, kind == NAME_DISK);
+	r = xattr_target_begin(&target, req, ino, kind == XATTR_KIND_DISK);
 	if (r < 0)
 		return r;
-	if (kind == NAME_CAPABILITY)
+	if (kind == XATTR_KIND_CAPABILITY)
 		return records_capability_get(&target.fs->records,
 					      target.node.fd, &target.stx,
 					      value, size);
-	if (kind != NAME_DISK)
+	if (kind != XATTR_KIND_DISK)
 		return get_acl(&target, kind, value, size);
 	r = judge_access(target.fs, &target.node, ACCESS_READ, "getxattr");
 	if (r < 0)
@@ -142,7 +142,7 @@ static int set_acl(struct xattr_target *target, enum xattr_kind kind,
 	if (r < 0)
 		return r;
 	/* Where the kernel would send FUSE_SETXATTR_ACL_KILL_SGID. */
-	if (acl != NULL && kind == NAME_ACL_ACCESS &&
+	if (acl != NULL && kind == XATTR_KIND_ACL_ACCESS &&
 	    (view.mode & S_ISGID) != 0)
 		drop_setgid = !caller_in_group(fs, &target->caller, &view);
 	r = records_acl_set(&fs->records, target->node.fd, &target->stx,
@@ -187,14 +187,14 @@ static int do_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name,
 	};
 	int r;
 
-	if (kind == NAME_FOREIGN || kind == NAME_UNSUPPORTED)
+	if (kind == XATTR_KIND_FOREIGN || kind == XATTR_KIND_UNSUPPORTED)
 		return refuse(kind, true);
-	r = xattr_target_begin(&target, req, ino, kind == NAME_DISK);
+	r = xattr_target_begin(&target, req, ino, kind == XATTR_KIND_DISK);
 	if (r < 0)
 		return r;
-	if (kind == NAME_CAPABILITY)
+	if (kind == XATTR_KIND_CAPABILITY)
 		return set_capability(&target, value, size, flags);
-	if (kind != NAME_DISK) {
+	if (kind != XATTR_KIND_DISK) {
 		(void)pthread_mutex_lock(node_change_lock(&target.node));
 		r = set_acl_blob(&target, kind, value, size);
 		(void)pthread_mutex_unlock(node_change_lock(&target.node));
@@ -224,15 +224,15 @@ static int do_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name)
 	};
 	int r;
 
-	if (kind == NAME_FOREIGN || kind == NAME_UNSUPPORTED)
+	if (kind == XATTR_KIND_FOREIGN || kind == XATTR_KIND_UNSUPPORTED)
 		return refuse(kind, true);
-	r = xattr_target_begin(&target, req, ino, kind == NAME_DISK);
+	r = xattr_target_begin(&target, req, ino, kind == XATTR_KIND_DISK);
 	if (r < 0)
 		return r;
-	if (kind == NAME_CAPABILITY)
+	if (kind == XATTR_KIND_CAPABILITY)
 		return records_capability_remove(&target.fs->records,
 						 target.node.fd, &target.stx);
-	if (kind != NAME_DISK) {
+	if (kind != XATTR_KIND_DISK) {
 		(void)pthread_mutex_lock(node_change_lock(&target.node));
 		r = set_acl(&target, kind, NULL);
 		(void)pthread_mutex_unlock(node_change_lock(&target.node));

@@ -65,11 +65,11 @@ static int list_disk(const struct xattr_target *target, struct name_list *list)
 		kind = xattr_kind(target->fs, names + at);
 		if (strncmp(names + at, XATTR_TRUSTED_PREFIX,
 			    XATTR_TRUSTED_PREFIX_LEN) == 0 &&
-		    kind == NAME_DISK && !shows_trusted(target, &trusted))
-			kind = NAME_FOREIGN;
-		if (kind == NAME_DISK || kind == NAME_ACL_ACCESS ||
-		    kind == NAME_ACL_DEFAULT ||
-		    (kind == NAME_CAPABILITY && real_owners))
+		    kind == XATTR_KIND_DISK && !shows_trusted(target, &trusted))
+			kind = XATTR_KIND_FOREIGN;
+		if (kind == XATTR_KIND_DISK || kind == XATTR_KIND_ACL_ACCESS ||
+		    kind == XATTR_KIND_ACL_DEFAULT ||
+		    (kind == XATTR_KIND_CAPABILITY && real_owners))
 			list_add(list, names + at);
 		at += len;
 	}

@@ -16,21 +16,23 @@ static bool has_prefix(const char *name, const char *prefix)
 enum xattr_kind xattr_kind(const struct filesystem *fs, const char *name)
 {
 	if (strcmp(name, ACL_XATTR_ACCESS) == 0)
-		return NAME_ACL_ACCESS;
+		return XATTR_KIND_ACL_ACCESS;
 	if (strcmp(name, ACL_XATTR_DEFAULT) == 0)
-		return NAME_ACL_DEFAULT;
+		return XATTR_KIND_ACL_DEFAULT;
 	if (strcmp(name, XATTR_NAME_CAPS) == 0)
-		return NAME_CAPABILITY;
+		return XATTR_KIND_CAPABILITY;
 	if (has_prefix(name, XATTR_USER_PREFIX)) {
 		if (!fs->config.xattrs)
-			return NAME_UNSUPPORTED;
-		return side_is_hidden(name) ? NAME_FOREIGN : NAME_DISK;
+			return XATTR_KIND_UNSUPPORTED;
+		return side_is_hidden(name) ? XATTR_KIND_FOREIGN :
+					      XATTR_KIND_DISK;
 	}
 	/* The kernel has asked for the caller's privilege. */
 	if (has_prefix(name, XATTR_TRUSTED_PREFIX) ||
 	    has_prefix(name, XATTR_SECURITY_PREFIX))
-		return fs->policy->real_owners ? NAME_DISK : NAME_FOREIGN;
-	return NAME_UNSUPPORTED;
+		return fs->policy->real_owners ? XATTR_KIND_DISK :
+						 XATTR_KIND_FOREIGN;
+	return XATTR_KIND_UNSUPPORTED;
 }
 
 void xattr_target_done(struct xattr_target *target)

@@ -9,12 +9,13 @@
 
 /* Who serves a name. */
 enum xattr_kind {
-	NAME_DISK, /* the source, as it is */
-	NAME_ACL_ACCESS,
-	NAME_ACL_DEFAULT,
-	NAME_CAPABILITY,
-	NAME_FOREIGN, /* not the caller's: ours, trusted.*, other security.* */
-	NAME_UNSUPPORTED,
+	XATTR_KIND_DISK, /* the source, as it is */
+	XATTR_KIND_ACL_ACCESS,
+	XATTR_KIND_ACL_DEFAULT,
+	XATTR_KIND_CAPABILITY,
+	XATTR_KIND_FOREIGN, /* not the caller's: ours, trusted.*, other
+			       security.* */
+	XATTR_KIND_UNSUPPORTED,
 };
 
 enum xattr_kind xattr_kind(const struct filesystem *fs, const char *name);

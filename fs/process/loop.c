@@ -64,7 +64,7 @@ struct loop {
 	unsigned int reading;
 	unsigned int wanted;
 	bool watching; /* the watchdog is awake */
-	atomic_bool finished;
+	bool finished;
 	int error;
 	_Atomic unsigned long requests;
 	struct worker *workers; /* max_threads; the first `threads` run */
@@ -80,8 +80,8 @@ static void finish(struct loop *loop)
 	(void)pthread_mutex_unlock(&loop->lock);
 }
 
-/* One can't go on: it is to end, in order. */
-static void fail(struct loop *loop, int error)
+/* The mount is gone (0), or one can't go on: all is to end, in order. */
+static void stop(struct loop *loop, int error)
 {
 	(void)pthread_mutex_lock(&loop->lock);
 	if (loop->error == 0)
@@ -183,7 +183,7 @@ static void *serve(void *data)
 		if (got == -EINTR)
 			continue;
 		if (got <= 0) {
-			fail(loop, got);
+			stop(loop, got);
 			break;
 		}
 		atomic_fetch_add_explicit(&loop->requests, 1,

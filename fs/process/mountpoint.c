@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "idshift/mountpoint.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -35,52 +34,41 @@ static int refuse_path(const char *what, const char *path, int code,
 			 path, strerror(code));
 }
 
+/* Of others only: what is the user's own the daemon can open up, as chmod(1).
+ */
+static int check_search(int fd, const char *source, struct error *error)
+{
+	_cleanup_fd_ int inside = openat(fd, ".", O_PATH | O_CLOEXEC);
+	struct stat st;
+
+	if (inside >= 0 || errno != EACCES || fstat(fd, &st) < 0 ||
+	    st.st_uid == geteuid())
+		return 0;
+	return error_set(error, EXIT_STATUS_SOURCE,
+			 "source '%s': you may not search it: it is uid %u's, "
+			 "mode %04o",
+			 source, st.st_uid, (unsigned int)(st.st_mode & 07777));
+}
+
 int mountpoint_check_source(const char *source, char **ret_real,
 			    struct error *error)
 {
 	_cleanup_fd_ int fd = open(source, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	char *real;
+	int r;
 
 	if (fd < 0)
 		return refuse_path("source", source, errno, EXIT_STATUS_SOURCE,
 				   error);
+	r = check_search(fd, source, error);
+	if (r < 0)
+		return r;
 	real = realpath(source, NULL);
 	if (real == NULL)
 		return refuse_path("source", source, errno, EXIT_STATUS_SOURCE,
 				   error);
-	if (mountpoint_is_inside_ours(fd))
-		(void)fprintf(stderr,
-			      "idshift-mount: source '%s': it is in a mount of "
-			      "idshift-mount, where no owners can be recorded; "
-			      "name what that has mounted\n",
-			      source);
 	*ret_real = real;
 	return 0;
-}
-
-/* On its own source, or above it, it shows what is there. */
-void mountpoint_warn_hidden(const char *mountpoint, const char *source)
-{
-	size_t len = strlen(mountpoint);
-	struct dirent *entry;
-	DIR *dir;
-	int count = 0;
-
-	if (strncmp(source, mountpoint, len) == 0 &&
-	    (source[len] == '\0' || source[len] == '/'))
-		return;
-	dir = opendir(mountpoint);
-	if (dir == NULL)
-		return;
-	while (count <= 2 && (entry = readdir(dir)) != NULL)
-		count++;
-	(void)closedir(dir);
-	if (count > 2)
-		(void)fprintf(
-			stderr,
-			"idshift-mount: mount point '%s': it isn't empty; "
-			"what is in it is hidden until it is unmounted\n",
-			mountpoint);
 }
 
 /* The number that begins the line, and the word behind " - ". */

@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 #include <syslog.h>
 #include <unistd.h>
 
@@ -139,21 +138,6 @@ static bool may_pass_through(const struct options *options)
 	       sandbox_has_admin();
 }
 
-/* Of others only: what is ours the daemon can open up (ops_common.c: widen). */
-static int check_search(int source, const char *path, struct error *error)
-{
-	_cleanup_fd_ int inside = openat(source, ".", O_PATH | O_CLOEXEC);
-	struct stat st;
-
-	if (inside >= 0 || errno != EACCES || fstat(source, &st) < 0 ||
-	    st.st_uid == geteuid())
-		return 0;
-	return error_set(error, EXIT_STATUS_SOURCE,
-			 "source '%s': you may not search it: it is uid %u's, "
-			 "mode %04o",
-			 path, st.st_uid, (unsigned int)(st.st_mode & 07777));
-}
-
 int open_filesystem(const struct options *options,
 		    const struct view_policy *policy, uint32_t first_generation,
 		    struct filesystem **ret, int *ret_source_fd,
@@ -188,9 +172,6 @@ int open_filesystem(const struct options *options,
 				options->source, strerror(errno));
 		return r;
 	}
-	r = check_search(source, options->source, error);
-	if (r < 0)
-		return r;
 	bound_descriptors(options, &config);
 	/* Every path is judged anew: nothing of names is cached. */
 	if (options->has_caller)

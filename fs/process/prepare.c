@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "idshift/prepare.h"
 
+#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <spawn.h>
+#include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
@@ -143,13 +147,60 @@ static int check_paths(struct options *options,
 	if (r < 0)
 		return r;
 	replace(&options->mountpoint, real);
-	mountpoint_warn_hidden(options->mountpoint, options->source);
 	/* Inside a user namespace allow_other admits its own processes only. */
 	if (situation->child_userns || options->public_mount ||
 	    options->has_caller)
 		return 0;
 	return mountpoint_check_reach(options->source, options->mountpoint,
 				      situation->uid, error);
+}
+
+static void warn(const char *what, const char *path, const char *why)
+{
+	(void)fprintf(stderr, "idshift-mount: %s '%s': %s\n", what, path, why);
+}
+
+static bool is_in_mount(const char *path)
+{
+	_cleanup_fd_ int fd = open(path, O_PATH | O_CLOEXEC);
+
+	return fd >= 0 && mountpoint_is_inside_ours(fd);
+}
+
+static bool is_empty(const char *path)
+{
+	DIR *dir = opendir(path);
+	int count = 0;
+
+	if (dir == NULL)
+		return true;
+	while (count <= 2 && readdir(dir) != NULL)
+		count++;
+	(void)closedir(dir);
+	return count <= 2; /* . and .. */
+}
+
+/* On its own source, or above it, a mount shows what is there. */
+static bool shows_itself(const struct options *options)
+{
+	const char *source = options->source;
+	size_t len = strlen(options->mountpoint);
+
+	return strncmp(source, options->mountpoint, len) == 0 &&
+	       (source[len] == '\0' || source[len] == '/');
+}
+
+/* What is allowed, and would surprise. */
+static void warn_surprises(const struct options *options)
+{
+	if (is_in_mount(options->source))
+		warn("source", options->source,
+		     "it is in a mount of idshift-mount, where no owners can "
+		     "be recorded; name what that has mounted");
+	if (!shows_itself(options) && !is_empty(options->mountpoint))
+		warn("mount point", options->mountpoint,
+		     "it isn't empty; what is in it is hidden until it is "
+		     "unmounted");
 }
 
 int prepare_mount(struct options *options, const struct situation *situation,
@@ -171,5 +222,9 @@ int prepare_mount(struct options *options, const struct situation *situation,
 		r = as_user_failed(options, paused, error);
 	if (r < 0 || resume_is_descriptor(options->mountpoint))
 		return r;
-	return mountpoint_check_fuse(&needs, error);
+	r = mountpoint_check_fuse(&needs, error);
+	/* Root looks at nothing of the user's, who could hold it up. */
+	if (r == 0 && !becomes)
+		warn_surprises(options);
+	return r;
 }

@@ -92,9 +92,6 @@ bool mountpoint_conf_allows(const char *text);
 /* Is the object seen through a mount of ours, where records are hidden? */
 bool mountpoint_is_inside_ours(int fd);
 
-/* One line to standard error if the mount will hide something; real paths. */
-void mountpoint_warn_hidden(const char *mountpoint, const char *source);
-
 /*
  * The file system type of the mount with this id, from a mountinfo file
  * (proc(5)).  -ENOENT: no such mount; -errno.

@@ -10,9 +10,9 @@
 #include <unistd.h>
 
 #include "idshift/acl.h"
-#include "idshift/mountpoint.h"
 #include "idshift/backing.h"
 #include "idshift/cleanup.h"
+#include "idshift/mountpoint.h"
 #include "idshift/records_side.h"
 
 #include "doctor.h"

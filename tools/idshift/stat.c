@@ -7,8 +7,8 @@
 #include <jansson.h>
 
 #include "idshift/backing.h"
-#include "idshift/mountpoint.h"
 #include "idshift/cleanup.h"
+#include "idshift/mountpoint.h"
 
 #include "command.h"
 #include "message.h"

@@ -7,9 +7,9 @@
 #include <string.h>
 
 #include "idshift/backing.h"
-#include "idshift/mountpoint.h"
 #include "idshift/cleanup.h"
 #include "idshift/dir_stream.h"
+#include "idshift/mountpoint.h"
 
 #include "message.h"
 #include "target.h"
