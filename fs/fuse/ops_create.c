@@ -208,8 +208,8 @@ static int do_create(struct making *making, int flags,
 		unmake(making, &making->stx);
 		return r;
 	}
-	node_opened(making->fs->nodes, entry->ino,
-		    (flags & O_ACCMODE) != O_RDONLY);
+	(void)node_opened(making->fs->nodes, entry->ino,
+			  (flags & O_ACCMODE) != O_RDONLY);
 	return r;
 }
 

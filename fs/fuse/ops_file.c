@@ -11,6 +11,7 @@
 #include "idshift/cleanup.h"
 #include "judge.h"
 #include "passthrough.h"
+#include "prefill.h"
 
 /*
  * Flags for the source's descriptor.  The kernel has dealt with O_TRUNC by a
@@ -117,6 +118,29 @@ static int open_by_node(struct filesystem *fs, const struct caller *caller,
 	return fd < 0 ? judge_disk(fs, fd, "open", node, NULL) : fd;
 }
 
+/*
+ * A handle more of the file, which passthrough may serve.  May the kernel read
+ * the pages that it has?
+ */
+static bool note_open(struct filesystem *fs, const struct node_ref *node,
+		      int fd, const struct fuse_file_info *fi,
+		      const struct statx *stx, bool passes)
+{
+	pthread_mutex_t *lock = node_change_lock(node);
+	bool first, filled;
+
+	/* Who comes while it is filled waits: its pages are ours alone. */
+	(void)pthread_mutex_lock(lock);
+	first = node_opened(fs->nodes, node->id,
+			    (fi->flags & O_ACCMODE) != O_RDONLY);
+	filled = first && !passes && prefill_is_wanted(fs, fi, stx) &&
+		 prefill(fs, node->id, fd, stx);
+	(void)pthread_mutex_unlock(lock);
+	/* What was written before the open is read after it. */
+	refresh(fs, node, stx);
+	return !passes && (pages_are_current(fs, node, stx) || filled);
+}
+
 /* The backing id of passthrough.h, or 0; -errno. */
 static int do_open(struct filesystem *fs, fuse_req_t req, fuse_ino_t ino,
 		   struct fuse_file_info *fi)
@@ -125,7 +149,7 @@ static int do_open(struct filesystem *fs, fuse_req_t req, fuse_ino_t ino,
 	_cleanup_fd_ int fd = -1;
 	struct caller caller;
 	struct statx stx = { 0 };
-	int r = caller_of(fs, req, &caller);
+	int file, r = caller_of(fs, req, &caller);
 
 	if (r < 0)
 		return r;
@@ -139,17 +163,14 @@ static int do_open(struct filesystem *fs, fuse_req_t req, fuse_ino_t ino,
 	r = handle_add_file(fs->handles, ino, fd, &fi->fh);
 	if (r < 0)
 		return r;
+	file = take_fd(&fd);
 	r = passthrough_opened(fs->passthrough, fs->session, ino,
-			       node_is_privileged(fs->nodes, ino) ? -1 : fd);
-	(void)take_fd(&fd);
+			       node_is_privileged(fs->nodes, ino) ? -1 : file);
 	if (r < 0) {
 		handle_remove(fs->handles, fi->fh);
 		return r;
 	}
-	node_opened(fs->nodes, ino, (fi->flags & O_ACCMODE) != O_RDONLY);
-	/* What was written before the open is read after it. */
-	refresh(fs, &node, &stx);
-	fi->keep_cache = r == 0 && pages_are_current(fs, &node, &stx);
+	fi->keep_cache = note_open(fs, &node, file, fi, &stx, r > 0);
 	return r;
 }
 

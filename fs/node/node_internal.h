@@ -67,6 +67,7 @@ struct node {
 	bool queued; /* on the dead list */
 	bool privileged;
 	bool replaced; /* a name of it was found to lead elsewhere */
+	bool was_opened;
 	bool listed;
 	bool has_locked;
 	bool is_told; /* what `told` says */

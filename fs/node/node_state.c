@@ -178,18 +178,24 @@ static void idle_again(struct node_table *table, uint32_t index)
 	idle_add(table, index);
 }
 
-void node_opened(struct node_table *table, uint64_t id, bool writes)
+bool node_opened(struct node_table *table, uint64_t id, bool writes)
 {
+	struct node *node;
+	bool first = false;
 	uint32_t index;
 
 	(void)pthread_mutex_lock(&table->lock);
 	index = node_index(table, id);
 	if (index != NO_NODE) {
-		node_at(table, index)->handles++;
-		node_at(table, index)->writers += writes;
+		node = node_at(table, index);
+		first = !node->was_opened;
+		node->was_opened = true;
+		node->handles++;
+		node->writers += writes;
 		idle_again(table, index);
 	}
 	(void)pthread_mutex_unlock(&table->lock);
+	return first;
 }
 
 void node_closed(struct node_table *table, uint64_t id, bool writes)

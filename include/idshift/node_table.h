@@ -187,9 +187,10 @@ bool node_is_told_size(struct node_table *table, uint64_t id, uint64_t size);
 
 /*
  * A handle of the file was opened, or closed.  Between the two a descriptor
- * that the node has is kept as long as the bound lets us.
+ * that the node has is kept as long as the bound lets us.  True for the first
+ * of all: the kernel has no page of the file.
  */
-void node_opened(struct node_table *table, uint64_t id, bool writes);
+bool node_opened(struct node_table *table, uint64_t id, bool writes);
 void node_closed(struct node_table *table, uint64_t id, bool writes);
 /* Is a handle open for writing? */
 bool node_has_writer(const struct node_ref *ref);
