@@ -31,9 +31,11 @@
 
 /*
  * A reader stays awake for so long: where the next request comes from another
- * CPU, to be woken costs more than that, and twice as much on a virtual one.
+ * CPU, to be woken costs as much, and more on a virtual one.  Longer would
+ * only be in the way of a caller who computes between his requests: the CPU
+ * may be half of his own (a hyperthread).
  */
-#define AWAKE_NS INT64_C(50000)
+#define AWAKE_NS INT64_C(20000)
 /* After so many times in vain it sleeps at once, until they come fast again. */
 #define AWAKE_TRIES 16
 
