@@ -125,6 +125,9 @@ like "the remedy" "$output" "idshift chmod -o map=g:shared:2000 o[+]x '$src/secr
 fails 1 "a lost group" explain --as=1001:1001 write "$src/own/group"
 like "names the group" "$output" 'podman run --group-add 2000'
 fails 0 "with it" explain --as=1001:1001:2000 write "$src/own/group"
+fails 1 "a sticky directory" explain --as=1001:1001 delete "$src/sticky/all"
+like "where to take that from" "$output" \
+	"idshift chmod -o map=g:shared:2000 -t '$src/sticky'$"
 fails 1 "another's file" explain --as=0:0 chown "$src/foreign/file"
 like "has no id" "$output" 'has no id in the container'
 like "what would mend that" "$output" 'chown -h 1000'

@@ -3,6 +3,7 @@
  */
 #include <ctype.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "idshift/backing.h"
@@ -53,6 +54,16 @@ static void say_command(FILE *out, const struct question *q,
 	for (size_t i = 0; i < q->option_count; i++)
 		say_word(out, q->options[i]);
 	(void)fputc(' ', out);
+}
+
+static void say_directory_of(FILE *out, const struct object *o)
+{
+	const char *slash = strrchr(o->path, '/');
+	char *dir = slash == NULL ? strdup(".") :
+				    strndup(o->path, (size_t)(slash - o->path));
+
+	print_quoted(out, dir != NULL ? dir : o->path);
+	free(dir);
 }
 
 /* What is another's on disk only that user can change, or root. */
@@ -229,7 +240,8 @@ static void mend_rule(FILE *out, const struct question *q,
 		mend_owner(out, q, o);
 		(void)fputs(", or take t from the directory: ", out);
 		say_command(out, q, "chmod");
-		(void)fputs("-t", out);
+		(void)fputs("-t ", out);
+		say_directory_of(out, o);
 		break;
 	default:
 		(void)fputs("run it as the container's root", out);

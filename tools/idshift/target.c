@@ -59,7 +59,7 @@ static int check_records(const struct target *target, struct error *error)
 	if (options->chown == CHOWN_DISK)
 		return error_set(error, EXIT_STATUS_USAGE,
 				 "chown 'disk': such a mount keeps no records; "
-				 "use the system's own tools");
+				 "use chown(1) and chmod(1)");
 	return 0;
 }
 

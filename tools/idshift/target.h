@@ -37,6 +37,6 @@ int target_open_path(const char *path, bool follow, struct statx *ret_stx);
 /* Why what is seen through a mount of ours (mountpoint.h) is refused. */
 #define TARGET_IS_MOUNT                                                 \
 	"it is inside a mount of idshift-mount; name it in the source " \
-	"directory, or use the system's own tool"
+	"directory, or use chown(1), chmod(1) and stat(1) here"
 
 #endif
