@@ -17,6 +17,9 @@
 
 #include "ending.h"
 
+/* See loop_threads(). */
+#define THREADS_MIN 3u
+
 /*
  * How often the watchdog looks while there are requests: often enough not to
  * leave others waiting, too seldom to be in anybody's way.
@@ -366,13 +369,18 @@ static int make_nonblocking(int fd, int *ret_flags)
 	return 0;
 }
 
+unsigned int loop_threads(unsigned int asked_for)
+{
+	return asked_for < THREADS_MIN ? THREADS_MIN : asked_for;
+}
+
 int loop_run(struct fuse_session *session, unsigned int max_threads,
 	     void (*before_end)(void *data), void *data)
 {
 	unsigned int cpus = cpu_count();
 	struct loop loop = {
 		.session = session,
-		.max_threads = max_threads,
+		.max_threads = loop_threads(max_threads),
 		.max_busy = cpus > 3 ? cpus / 2 : 1,
 		/* On one alone it would keep the callers from it. */
 		.stays_awake = cpus > 1,
@@ -383,13 +391,7 @@ int loop_run(struct fuse_session *session, unsigned int max_threads,
 	int flags = 0;
 	int r;
 
-	/*
-	 * A notification may wait for pages that another request has locked,
-	 * or for them to be written: by a lock and by lseek(2) at a time.
-	 */
-	if (max_threads < LOOP_THREADS_MIN)
-		loop.max_threads = max_threads = LOOP_THREADS_MIN;
-	loop.workers = calloc(max_threads, sizeof(*loop.workers));
+	loop.workers = calloc(loop.max_threads, sizeof(*loop.workers));
 	if (loop.workers == NULL)
 		return -ENOMEM;
 	r = make_nonblocking(fuse_session_fd(session), &flags);

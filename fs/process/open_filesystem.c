@@ -31,7 +31,8 @@ static void bound_descriptors(const struct options *options,
 			      struct filesystem_config *config)
 {
 	struct rlimit limit = { .rlim_cur = 1024, .rlim_max = 1024 };
-	rlim_t pipes = PIPE_FDS, eighth;
+	rlim_t pipes = (rlim_t)PIPE_FDS * loop_threads(options->threads);
+	rlim_t eighth;
 
 	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
 		limit.rlim_cur = limit.rlim_max;
@@ -42,8 +43,6 @@ static void bound_descriptors(const struct options *options,
 		config->max_fds = options->max_fds;
 	else if (options->max_fds > 0)
 		config->max_fds = limit.rlim_cur / 2;
-	pipes *= options->threads < LOOP_THREADS_MIN ? LOOP_THREADS_MIN :
-						       options->threads;
 	eighth = limit.rlim_cur / 8;
 	config->splice = pipes <= eighth;
 	config->spare_fds_from = limit.rlim_cur - config->max_fds -

@@ -10,15 +10,19 @@
 #ifndef IDSHIFT_LOOP_H
 #define IDSHIFT_LOOP_H
 
-/* Fewer can't serve: see loop_run(). */
-#define LOOP_THREADS_MIN 3
-
 struct fuse_session;
 
 /*
+ * How many threads there may be where so many are asked for.  Fewer than 3
+ * can't serve: a notification may wait for pages that another request has
+ * locked, or for them to be written, by a lock and by lseek(2) at a time.
+ */
+unsigned int loop_threads(unsigned int asked_for);
+
+/*
  * Serve until the session is unmounted or a signal tells to end, by at most
- * max_threads threads, or LOOP_THREADS_MIN.  before_end() is called while
- * requests are still answered, for what waits for one.  0 or -errno.
+ * loop_threads(max_threads) threads.  before_end() is called while requests
+ * are still answered, for what waits for one.  0 or -errno.
  */
 int loop_run(struct fuse_session *session, unsigned int max_threads,
 	     void (*before_end)(void *data), void *data);
