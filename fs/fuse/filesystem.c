@@ -16,6 +16,7 @@
 #include "listing_habit.h"
 #include "ops.h"
 #include "passthrough.h"
+#include "prefill.h"
 
 /* Records of objects that have no xattr go with the object. */
 static void drop_orphan(void *context, int path_fd, mode_t type)
@@ -180,6 +181,7 @@ static void op_init(void *userdata, struct fuse_conn_info *conn)
 		conn->want |= FUSE_CAP_WRITEBACK_CACHE;
 		fs->writeback = true;
 	}
+	fs->prefills = prefill_is_possible(fs, conn);
 	conn->time_gran = 1;
 }
 

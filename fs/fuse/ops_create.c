@@ -10,6 +10,7 @@
 #include "idshift/records_side.h"
 #include "judge.h"
 #include "passthrough.h"
+#include "prefill.h"
 
 /* A new name in a directory: who makes it, where, and as what. */
 struct making {
@@ -208,8 +209,7 @@ static int do_create(struct making *making, int flags,
 		unmake(making, &making->stx);
 		return r;
 	}
-	(void)node_opened(making->fs->nodes, entry->ino,
-			  (flags & O_ACCMODE) != O_RDONLY);
+	(void)prefill_open(making->fs, entry->ino, flags, -1, NULL);
 	return r;
 }
 

@@ -14,7 +14,7 @@
 #include "prefill.h"
 
 /*
- * Flags for the source's descriptor.  The kernel has dealt with O_TRUNC by a
+ * Flags for the source's descriptor.  The kernel deals with O_TRUNC by a
  * SETATTR of its own; appending is decided at each write, since a descriptor
  * may also carry write-back of mapped pages; and O_DIRECT would make that
  * write-back fail on its alignment.
@@ -118,29 +118,6 @@ static int open_by_node(struct filesystem *fs, const struct caller *caller,
 	return fd < 0 ? judge_disk(fs, fd, "open", node, NULL) : fd;
 }
 
-/*
- * A handle more of the file, which passthrough may serve.  May the kernel read
- * the pages that it has?
- */
-static bool note_open(struct filesystem *fs, const struct node_ref *node,
-		      int fd, const struct fuse_file_info *fi,
-		      const struct statx *stx, bool passes)
-{
-	pthread_mutex_t *lock = node_change_lock(node);
-	bool first, filled;
-
-	/* Who comes while it is filled waits: its pages are ours alone. */
-	(void)pthread_mutex_lock(lock);
-	first = node_opened(fs->nodes, node->id,
-			    (fi->flags & O_ACCMODE) != O_RDONLY);
-	filled = first && !passes && prefill_is_wanted(fs, fi, stx) &&
-		 prefill(fs, node->id, fd, stx);
-	(void)pthread_mutex_unlock(lock);
-	/* What was written before the open is read after it. */
-	refresh(fs, node, stx);
-	return !passes && (pages_are_current(fs, node, stx) || filled);
-}
-
 /* The backing id of passthrough.h, or 0; -errno. */
 static int do_open(struct filesystem *fs, fuse_req_t req, fuse_ino_t ino,
 		   struct fuse_file_info *fi)
@@ -150,6 +127,7 @@ static int do_open(struct filesystem *fs, fuse_req_t req, fuse_ino_t ino,
 	struct caller caller;
 	struct statx stx = { 0 };
 	int file, r = caller_of(fs, req, &caller);
+	bool filled;
 
 	if (r < 0)
 		return r;
@@ -170,7 +148,11 @@ static int do_open(struct filesystem *fs, fuse_req_t req, fuse_ino_t ino,
 		handle_remove(fs->handles, fi->fh);
 		return r;
 	}
-	fi->keep_cache = note_open(fs, &node, file, fi, &stx, r > 0);
+	filled = prefill_open(fs, ino, fi->flags, file, &stx);
+	/* What was written before the open is read after it. */
+	refresh(fs, &node, &stx);
+	fi->keep_cache =
+		r == 0 && (pages_are_current(fs, &node, &stx) || filled);
 	return r;
 }
 

@@ -64,6 +64,7 @@ struct filesystem {
 	/* Set by INIT, before any other request. */
 	struct passthrough *passthrough; /* NULL: all is copied */
 	bool writeback;			 /* the kernel does that */
+	bool prefills;			 /* gives it files: prefill.h */
 	struct fuse_session *session;	 /* for notifications; NULL before */
 	pthread_mutex_t dropping;	 /* held by who has pages dropped */
 	bool drops_none;		 /* under that lock */

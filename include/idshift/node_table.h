@@ -196,8 +196,9 @@ void node_closed(struct node_table *table, uint64_t id, bool writes);
 bool node_has_writer(const struct node_ref *ref);
 
 /*
- * The mutex that serialises changes of owner, mode and record on this
- * object; shared with other nodes, taken before no other lock.
+ * The mutex that serialises changes of owner, mode, size and record of this
+ * object, and what the kernel gets at its first open.  Shared with other
+ * nodes; no other such lock is taken under it.
  */
 pthread_mutex_t *node_change_lock(const struct node_ref *ref);
 pthread_mutex_t *node_change_lock_of(struct node_table *table, uint64_t id);

@@ -5,6 +5,8 @@
  * or rewrites it by its path.  Once all are done, its size and content are as
  * the third one left them, for who opened it before, too; a line for each that
  * isn't.
+ *
+ * first_open FILE: what its first byte is, for who opens and then locks it.
  */
 #include <fcntl.h>
 #include <pthread.h>
@@ -92,6 +94,20 @@ static int check(int fd)
 	return 1;
 }
 
+static int read_under_lock(const char *file)
+{
+	const struct flock all = { .l_type = F_RDLCK, .l_whence = SEEK_SET };
+	int fd = open(file, O_RDONLY);
+	char byte;
+
+	if (fd < 0 || fcntl(fd, F_SETLK, &all) < 0 || read(fd, &byte, 1) != 1) {
+		perror(file);
+		return 1;
+	}
+	printf("%c\n", byte);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	void *(*const work[])(void *) = { reader, reader, changer };
@@ -100,6 +116,8 @@ int main(int argc, char **argv)
 	int fds[WORKERS], wrong = 0;
 	long count;
 
+	if (argc == 2)
+		return read_under_lock(argv[1]);
 	if (argc != 3)
 		return 2;
 	count = strtol(argv[2], NULL, 10);

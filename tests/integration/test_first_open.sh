@@ -29,7 +29,9 @@ asked() {
 }
 
 fill 3
-as sergio bash -c "cd '$src' && cat f0 f1 f2 >large && : >empty"
+as sergio bash -c "cd '$src' && : >empty && cat f0 f1 f2 >large &&
+	head -c 16384 large >just && head -c 16385 large >over &&
+	touch -d @1500000000 f0"
 # Long enough ago for its ctime to tell it from what comes.
 sleep 0.1
 asked 'cat f0 f1 f0'
@@ -37,11 +39,17 @@ is "a small file: nobody asks for it" "$reads" 0
 ok "and it is what the host has" cmp "$T/out" <(cat "$src"/f{0,1,0})
 asked 'cat empty'
 is "an empty one: nobody" "$reads" 0
-asked 'cat large'
-ok "a large one is asked for" test "$reads" -gt 0
-ok "and is what the host has" cmp "$T/out" "$src/large"
+asked 'cat just'
+is "16 KiB: nobody" "$reads" 0
+ok "and it is what the host has" cmp "$T/out" "$src/just"
+asked 'cat over'
+ok "a byte more is asked for" test "$reads" -gt 0
+ok "and is what the host has" cmp "$T/out" "$src/over"
 asked 'cat <>f0'
-is "to be read and written: nobody" "$reads" 0
+ok "so is what may also be written" test "$reads" -gt 0
+asked 'stat -c %X f0; cat f0 >&2; stat -c %X f0'
+is "the first reading, and no other, moves the atime (relatime)" \
+	"$(sed 's/o*//' "$T/out" | sort -u | wc -l)" 1
 asked 'cat f0' -o cache=none
 ok "with cache=none it is asked for" test "$reads" -gt 0
 asked 'printf new | dd of=f1 conv=notrunc status=none; head -c 4 f1'
@@ -65,8 +73,26 @@ raced() {
 	ok "unmount" umount_fs sergio "$mnt"
 }
 raced 600
-# So slow that other requests don't wait for it.
-slow=$T/sys/bin/slow_pread.so
-[[ -e $slow ]] || skip_all "slow_pread.so is not built"
-mount_by=(env "LD_PRELOAD=$slow")
+# With time for all of it between reading a file and giving it to the kernel.
+slow=$T/sys/bin/slow_read.so
+[[ -e $slow ]] || skip_all "slow_read.so is not built"
+mount_by=(env "LD_PRELOAD=$slow" SLOW_READ_MS=8)
 raced 90
+
+# The host changes it meanwhile, and others hear of that: who has the lock then
+# reads what the host wrote.
+fill 1
+sleep 0.1
+mount_by=(env "LD_PRELOAD=$slow" SLOW_READ_MS=2500)
+mount_fs sergio "$src" "$mnt" || exit 1
+as_background sergio first_open "$mnt/f0" >"$T/out"
+opener=$!
+sleep 0.5
+as sergio bash -c "tr o n <'$src/large' | head -c 6000 |
+	dd of='$src/f0' conv=notrunc status=none"
+# What the kernel knows of it is a second old by then.
+sleep 1
+ok "another looks at it" as sergio stat "$mnt/f0"
+wait "$opener"
+is "it is read as the host has written it" "$(cat "$T/out")" n
+ok "unmount" umount_fs sergio "$mnt"

@@ -48,7 +48,7 @@ static int changes(const char *name)
 		"lgetxattr",  "listxattr",
 		"readlink",   "readlinkat",
 		"getdents64", "name_to_handle_at",
-		"pread64",    "pread_checked",
+		"pread64",    "preadv64v2",
 		"splice",     "pipe2",
 		"fcntl"
 	};
@@ -142,20 +142,9 @@ CALL(ssize_t, readlinkat,
      (dir, path, target, size))
 CALL(ssize_t, pread64, (int fd, void *data, size_t size, off_t at),
      (fd, data, size, at))
-
-/* The same for a buffer whose size the compiler knows. */
-ssize_t pread_checked(int fd, void *data, size_t size, off_t at,
-		      size_t room) __asm__("__pread64_chk");
-
-ssize_t pread_checked(int fd, void *data, size_t size, off_t at, size_t room)
-{
-	ssize_t (*real)(int, void *, size_t, off_t, size_t) =
-		(ssize_t(*)(int, void *, size_t, off_t, size_t))dlsym(
-			RTLD_NEXT, "__pread64_chk");
-
-	return fails(__func__) ? -1 : real(fd, data, size, at, room);
-}
-
+CALL(ssize_t, preadv64v2,
+     (int fd, const struct iovec *parts, int count, off_t at, int flags),
+     (fd, parts, count, at, flags))
 CALL(ssize_t, pwritev64v2,
      (int fd, const struct iovec *parts, int count, off_t at, int flags),
      (fd, parts, count, at, flags))
