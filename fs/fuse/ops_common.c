@@ -328,7 +328,15 @@ void refresh(const struct filesystem *fs, const struct node_ref *node,
 bool refresh_pages(struct filesystem *fs, const struct node_ref *node,
 		   const struct statx *stx, bool wait)
 {
-	return !is_stale(fs, node, stx) || drop_pages(fs, node->id, 0, 0, wait);
+	if (!is_stale(fs, node, stx) && (fs->writeback || fs->session == NULL ||
+					 !node_pages_are_unsure(node)))
+		return true;
+	/* What comes meanwhile counts again. */
+	node_pages_dropped(node);
+	if (drop_pages(fs, node->id, 0, 0, wait))
+		return true;
+	node_tell(node, NULL);
+	return false;
 }
 
 bool drop_pages(struct filesystem *fs, fuse_ino_t ino, off_t from, off_t size,

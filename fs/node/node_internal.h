@@ -71,6 +71,7 @@ struct node {
 	bool listed;
 	bool has_locked;
 	bool is_told; /* what `told` says */
+	bool pages_unsure;
 };
 
 /* Nodes with a descriptor that nobody uses: see node_idle.c. */

@@ -138,8 +138,36 @@ void node_tell(const struct node_ref *ref, const struct statx *stx)
 		};
 	(void)pthread_mutex_lock(&ref->table->lock);
 	node = node_at(ref->table, ref->index);
+	if (stx == NULL)
+		node->pages_unsure = true;
+	else if (node->is_told && (told.size != node->told.size ||
+				   told.mtime != node->told.mtime))
+		node->pages_unsure = false; /* the kernel drops them */
+	else if (node->is_told && told.ctime != node->told.ctime)
+		node->pages_unsure = true;
 	node->told = told;
 	node->is_told = stx != NULL;
+	(void)pthread_mutex_unlock(&ref->table->lock);
+}
+
+bool node_pages_are_unsure(const struct node_ref *ref)
+{
+	bool unsure;
+
+	(void)pthread_mutex_lock(&ref->table->lock);
+	unsure = node_at(ref->table, ref->index)->pages_unsure;
+	(void)pthread_mutex_unlock(&ref->table->lock);
+	return unsure;
+}
+
+void node_pages_dropped(const struct node_ref *ref)
+{
+	struct node *node;
+
+	(void)pthread_mutex_lock(&ref->table->lock);
+	node = node_at(ref->table, ref->index);
+	node->pages_unsure = false;
+	node->is_told = false;
 	(void)pthread_mutex_unlock(&ref->table->lock);
 }
 

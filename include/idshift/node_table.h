@@ -182,13 +182,21 @@ bool node_pages_as_of(const struct node_ref *ref, uint64_t ctime);
 void node_tell(const struct node_ref *ref, const struct statx *stx);
 /* Is that still so? */
 bool node_is_told(const struct node_ref *ref, const struct statx *stx);
+/*
+ * May the kernel's pages be older than that?  It drops them for another size
+ * or mtime, but who writes to a file can also set its mtime back.
+ */
+bool node_pages_are_unsure(const struct node_ref *ref);
+/* It has none now, and was told nothing. */
+void node_pages_dropped(const struct node_ref *ref);
 /* Was that the size? */
 bool node_is_told_size(struct node_table *table, uint64_t id, uint64_t size);
 
 /*
  * A handle of the file was opened, or closed.  Between the two a descriptor
  * that the node has is kept as long as the bound lets us.  True for the first
- * of all: the kernel has no page of the file.
+ * of all: the kernel has no page of the file, and gets none before a handle is
+ * in use.
  */
 bool node_opened(struct node_table *table, uint64_t id, bool writes);
 void node_closed(struct node_table *table, uint64_t id, bool writes);
