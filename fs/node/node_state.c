@@ -138,12 +138,11 @@ void node_tell(const struct node_ref *ref, const struct statx *stx)
 		};
 	(void)pthread_mutex_lock(&ref->table->lock);
 	node = node_at(ref->table, ref->index);
-	if (stx == NULL)
-		node->pages_unsure = true;
-	else if (node->is_told && (told.size != node->told.size ||
-				   told.mtime != node->told.mtime))
+	if (stx != NULL && node->is_told &&
+	    (told.size != node->told.size || told.mtime != node->told.mtime))
 		node->pages_unsure = false; /* the kernel drops them */
-	else if (node->is_told && told.ctime != node->told.ctime)
+	else if (stx == NULL ||
+		 (node->is_told && told.ctime != node->told.ctime))
 		node->pages_unsure = true;
 	node->told = told;
 	node->is_told = stx != NULL;
