@@ -21,11 +21,23 @@ bool prefill_is_possible(const struct filesystem *fs,
 	       !fs->writeback && fs->passthrough == NULL && !fs->remote_source;
 }
 
+/*
+ * Was it read since it was changed?  Else reading it moves its atime
+ * (relatime), which the kernel had to ask for instead of the content.
+ */
+static bool was_read(const struct statx *stx)
+{
+	uint64_t atime = backing_nanoseconds(&stx->stx_atime);
+
+	return atime > backing_nanoseconds(&stx->stx_mtime) &&
+	       atime > backing_nanoseconds(&stx->stx_ctime);
+}
+
 /* Of one whose ctime tells every change to come. */
 static bool is_wanted(int flags, const struct statx *stx)
 {
 	return (flags & O_ACCMODE) == O_RDONLY && (flags & O_DIRECT) == 0 &&
-	       stx->stx_size > 0 && stx->stx_size <= SMALL &&
+	       stx->stx_size > 0 && stx->stx_size <= SMALL && was_read(stx) &&
 	       backing_is_settled(stx);
 }
 
