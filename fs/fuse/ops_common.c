@@ -310,17 +310,15 @@ bool pages_are_current(const struct filesystem *fs, const struct node_ref *node,
 }
 
 /* Of size and times the kernel knows better, if it writes back. */
-static bool is_stale(const struct filesystem *fs, const struct node_ref *node,
-		     const struct statx *stx)
+static bool is_told_news(const struct filesystem *fs)
 {
-	return !fs->writeback && !node_is_told(node, stx) &&
-	       fs->session != NULL;
+	return !fs->writeback && fs->session != NULL;
 }
 
 void refresh(const struct filesystem *fs, const struct node_ref *node,
 	     const struct statx *stx)
 {
-	if (is_stale(fs, node, stx))
+	if (is_told_news(fs) && !node_is_told(node, stx))
 		(void)fuse_lowlevel_notify_inval_inode(fs->session, node->id,
 						       -1, 0);
 }
@@ -328,8 +326,8 @@ void refresh(const struct filesystem *fs, const struct node_ref *node,
 bool refresh_pages(struct filesystem *fs, const struct node_ref *node,
 		   const struct statx *stx, bool wait)
 {
-	if (!is_stale(fs, node, stx) && (fs->writeback || fs->session == NULL ||
-					 !node_pages_are_unsure(node)))
+	if (!is_told_news(fs) ||
+	    (node_is_told(node, stx) && !node_pages_are_unsure(node)))
 		return true;
 	/* What comes meanwhile counts again. */
 	node_pages_dropped(node);

@@ -2,11 +2,15 @@
 #include "prefill.h"
 
 #include <sys/uio.h>
+#include <time.h>
 
 #include "idshift/backing.h"
 
 /* More takes longer to copy once more than to be asked for. */
 #define SMALL 16384
+
+/* Once in so many it is moved all the same: a day. */
+#define RELATIME_SECONDS 86400
 
 /*
  * Linux 6.12's.  Kernels before 6.11 may show what they had in memory behind
@@ -22,23 +26,24 @@ bool prefill_is_possible(const struct filesystem *fs,
 }
 
 /*
- * Was it read since it was changed?  Else reading it moves its atime
- * (relatime), which the kernel had to ask for instead of the content.
+ * Does reading it leave its atime (relatime)?  Else the kernel had to ask for
+ * that instead of the content.
  */
-static bool was_read(const struct statx *stx)
+static bool keeps_atime(const struct statx *stx)
 {
 	uint64_t atime = backing_nanoseconds(&stx->stx_atime);
 
 	return atime > backing_nanoseconds(&stx->stx_mtime) &&
-	       atime > backing_nanoseconds(&stx->stx_ctime);
+	       atime > backing_nanoseconds(&stx->stx_ctime) &&
+	       time(NULL) - stx->stx_atime.tv_sec < RELATIME_SECONDS;
 }
 
 /* Of one whose ctime tells every change to come. */
 static bool is_wanted(int flags, const struct statx *stx)
 {
 	return (flags & O_ACCMODE) == O_RDONLY && (flags & O_DIRECT) == 0 &&
-	       stx->stx_size > 0 && stx->stx_size <= SMALL && was_read(stx) &&
-	       backing_is_settled(stx);
+	       stx->stx_size > 0 && stx->stx_size <= SMALL &&
+	       keeps_atime(stx) && backing_is_settled(stx);
 }
 
 /* What is in memory: others wait meanwhile.  It may be less, or more by 1. */

@@ -7,9 +7,7 @@ need_root
 need_allow_other
 
 source_dir sergio src
-src=$dir
-mnt=$T/home/sergio/mnt
-as sergio mkdir "$mnt"
+src=$dir mnt=$T/home/sergio/mnt
 
 # fill COUNT: files of 6000 "o".
 fill() {

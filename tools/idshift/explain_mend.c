@@ -2,6 +2,7 @@
 /* What would mend a denial: a command that the mounting user may run, if any.
  */
 #include <ctype.h>
+#include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -58,12 +59,10 @@ static void say_command(FILE *out, const struct question *q,
 
 static void say_directory_of(FILE *out, const struct object *o)
 {
-	const char *slash = strrchr(o->path, '/');
-	char *dir = slash == NULL ? strdup(".") :
-				    strndup(o->path, (size_t)(slash - o->path));
+	char *path = strdup(o->path);
 
-	print_quoted(out, dir != NULL ? dir : o->path);
-	free(dir);
+	print_quoted(out, path != NULL ? dirname(path) : o->path);
+	free(path);
 }
 
 /* What is another's on disk only that user can change, or root. */
