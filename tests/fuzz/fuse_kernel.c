@@ -3,8 +3,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 #include "fuzz.h"
@@ -96,43 +98,39 @@ static void learn(const void *body, size_t size)
 	}
 }
 
-static ssize_t reply(int fd, struct iovec *iov, int count, void *userdata)
+/* As fuse_dev_do_write() in Linux, which refuses others. */
+static void take_reply(const char *reply, size_t size)
 {
 	char body[sizeof(struct fuse_entry_out) +
 		  sizeof(struct fuse_open_out)] = { 0 };
 	struct fuse_out_header header;
-	size_t used = 0, total = 0;
 
-	(void)fd;
-	(void)userdata;
-	for (int i = 0; i < count; i++)
-		total += iov[i].iov_len;
-	must(count > 0 && iov[0].iov_len == sizeof(header));
-	memcpy(&header, iov[0].iov_base, sizeof(header));
-	must(header.len == total);
-	/* The kernel refuses others, and so does not go on (fuse_dev_do_write)
-	 */
+	memcpy(&header, reply, sizeof(header));
 	must(header.unique == 0 || (header.error <= 0 && header.error > -512));
-	for (int i = 1; i < count; i++) {
-		size_t n = iov[i].iov_len;
-
-		n = n < sizeof(body) - used ? n : sizeof(body) - used;
-		memcpy(body + used, iov[i].iov_base, n);
-		used += n;
-	}
+	size -= sizeof(header);
+	memcpy(body, reply + sizeof(header),
+	       size < sizeof(body) ? size : sizeof(body));
 	if (header.unique == kernel.unique && header.error == 0)
 		learn(body, sizeof(body));
-	return (ssize_t)total;
 }
 
-static ssize_t no_read(int fd, void *buf, size_t size, void *userdata)
+/* All that was written to the device, which is a file. */
+static void take_replies(int device)
 {
-	(void)fd;
-	(void)buf;
-	(void)size;
-	(void)userdata;
-	errno = ENODEV;
-	return -1;
+	off_t size = lseek(device, 0, SEEK_END);
+	char *bytes = malloc((size_t)size + 1);
+	uint32_t length;
+
+	must(bytes != NULL && pread(device, bytes, (size_t)size, 0) == size);
+	for (off_t at = 0; at < size; at += length) {
+		must(size - at >= (off_t)sizeof(struct fuse_out_header));
+		memcpy(&length, bytes + at, sizeof(length));
+		must(length >= sizeof(struct fuse_out_header) &&
+		     length <= size - at);
+		take_reply(bytes + at, length);
+	}
+	free(bytes);
+	must(ftruncate(device, 0) == 0 && lseek(device, 0, SEEK_SET) == 0);
 }
 
 void send_request(struct fuse_session *session, struct request *request)
@@ -155,6 +153,7 @@ void send_request(struct fuse_session *session, struct request *request)
 	memcpy(buf.mem, &header, sizeof(header));
 	memcpy((char *)buf.mem + sizeof(header), request->body, request->size);
 	fuse_session_process_buf(session, &buf);
+	take_replies(fuse_session_fd(session));
 	free(buf.mem);
 }
 
@@ -173,18 +172,18 @@ static void send_init(struct fuse_session *session)
 
 void fuse_kernel_run(struct filesystem *fs, const uint8_t *data, size_t size)
 {
-	static const struct fuse_custom_io io = { .read = no_read,
-						  .writev = reply };
 	const struct fuse_lowlevel_ops *ops = filesystem_operations();
 	char name[] = "fuzz";
 	char *argv[] = { name, NULL };
+	char device[32];
 	struct fuse_args args = FUSE_ARGS_INIT(1, argv);
 	struct fuse_session *session =
 		fuse_session_new(&args, ops, sizeof(*ops), fs);
 
 	must(session != NULL);
-	must(fuse_session_custom_io(
-		     session, &io, open("/dev/null", O_RDWR | O_CLOEXEC)) == 0);
+	(void)snprintf(device, sizeof(device), "/dev/fd/%d",
+		       memfd_create("device", MFD_CLOEXEC));
+	must(fuse_session_mount(session, device) == 0);
 	fs->session = session;
 	kernel = (struct kernel){
 		.at = data,

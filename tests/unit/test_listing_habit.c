@@ -79,8 +79,9 @@ static void test_used(void **state)
 static void test_unused(void **state)
 {
 	struct bed *bed = *state;
+	unsigned int given = list_many(bed, &bed->a, MANY, false, false);
 
-	assert_in_range(list_many(bed, &bed->a, MANY, false, false), 4, 12);
+	assert_true(given >= 4 && given <= 12);
 	/* Now it's the guess. */
 	assert_int_equal(list_many(bed, &bed->a, MANY, false, false), 0);
 	/* Until somebody looks into a directory that had none given. */
@@ -96,9 +97,9 @@ static void test_used_later(void **state)
 	struct bed *bed = *state;
 	unsigned int given = list_many(bed, &bed->a, 10000, false, true);
 
-	assert_in_range(10000 - given, 5, 15);
+	assert_true(10000 - given >= 5 && 10000 - given <= 15);
 	given = list_many(bed, &bed->b, 1000, false, true);
-	assert_in_range(1000 - given, 0, 1);
+	assert_true(1000 - given <= 1);
 }
 
 int main(void)

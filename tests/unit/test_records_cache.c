@@ -259,7 +259,7 @@ static void test_bounded(void **state)
 		stx = file(ino, 1);
 		kept += records_cache_get(cache, &stx, true, &seen);
 	}
-	assert_in_range(kept, 50000, 65536);
+	assert_true(kept >= 50000 && kept <= 65536);
 	for (uint64_t ino = MANY - LAST; ino < MANY; ino++) {
 		stx = file(ino, 1);
 		expect(cache, &stx, KNOWN);
