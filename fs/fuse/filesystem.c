@@ -11,6 +11,7 @@
 #include "answering.h"
 #include "idshift/backing.h"
 #include "idshift/cleanup.h"
+#include "idshift/init_flags.h"
 #include "idshift/intents.h"
 #include "idshift/records_side.h"
 #include "listing_habit.h"
@@ -181,7 +182,10 @@ static void op_init(void *userdata, struct fuse_conn_info *conn)
 		conn->want |= FUSE_CAP_WRITEBACK_CACHE;
 		fs->writeback = true;
 	}
+	init_flags_want(conn);
 	fs->prefills = prefill_is_possible(fs, conn);
+	if (conn->max_write > FILESYSTEM_MAX_WRITE)
+		conn->max_write = FILESYSTEM_MAX_WRITE;
 	conn->time_gran = 1;
 }
 

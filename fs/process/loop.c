@@ -14,7 +14,9 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <time.h>
+#include <unistd.h>
 
+#include "idshift/filesystem.h"
 #include "ending.h"
 
 /* See loop_threads(). */
@@ -41,6 +43,9 @@
 #define AWAKE_NS INT64_C(20000)
 /* After so many times in vain it sleeps at once, until they come fast again. */
 #define AWAKE_TRIES 16
+
+/* The data of a write, and what comes before it. */
+#define BUFFER_SIZE ((size_t)FILESYSTEM_MAX_WRITE + 4096)
 
 struct worker {
 	struct loop *loop;
@@ -140,24 +145,42 @@ static int64_t now_ns(void)
 	return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
 }
 
+/* As libfuse would, but for splice(2): to copy costs less.  -errno. */
+static ssize_t read_request(struct worker *worker)
+{
+	struct fuse_buf *buffer = &worker->buffer;
+	ssize_t got;
+
+	if (buffer->mem == NULL)
+		buffer->mem = malloc(BUFFER_SIZE);
+	if (buffer->mem == NULL)
+		return -ENOMEM;
+	got = read(fuse_session_fd(worker->loop->session), buffer->mem,
+		   BUFFER_SIZE);
+	if (got < 0)
+		return -errno;
+	buffer->size = (size_t)got;
+	return got;
+}
+
 /*
  * The device doesn't block: who stays awake asks it again and again, and has
  * the request with the call that finds it.  Only here may a thread be
  * cancelled, when it has no request at hand.
  */
-static int receive(struct worker *worker)
+static ssize_t receive(struct worker *worker)
 {
-	struct fuse_session *session = worker->loop->session;
-	struct pollfd device = { .fd = fuse_session_fd(session),
-				 .events = POLLIN };
+	struct pollfd device = {
+		.fd = fuse_session_fd(worker->loop->session),
+		.events = POLLIN,
+	};
 	bool awake =
 		worker->loop->stays_awake && worker->alone && worker->tries > 0;
 	int64_t started = now_ns(), passed = 0;
-	int got;
+	ssize_t got;
 
 	(void)pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, NULL);
-	while ((got = fuse_session_receive_buf(session, &worker->buffer)) ==
-	       -EAGAIN) {
+	while ((got = read_request(worker)) == -EAGAIN) {
 		if (awake && passed < AWAKE_NS)
 			(void)sched_yield();
 		else
@@ -180,15 +203,16 @@ static void *serve(void *data)
 
 	(void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
 	while (become_reader(worker, promoted)) {
-		int got;
+		ssize_t got;
 
 		promoted = false;
 		got = receive(worker);
 		leave_reading(loop);
-		if (got == -EINTR)
+		/* ENOENT: who asked has gone. */
+		if (got == -EINTR || got == -ENOENT)
 			continue;
-		if (got <= 0) {
-			stop(loop, got);
+		if (got < 0) {
+			stop(loop, got == -ENODEV ? 0 : (int)got);
 			break;
 		}
 		atomic_fetch_add_explicit(&loop->requests, 1,

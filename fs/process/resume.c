@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <fuse_lowlevel.h>
 #include <linux/fuse.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -111,10 +112,15 @@ static int ask_again(struct fuse_session *session)
 static int first_init(struct resume *resume, struct fuse_session *session)
 {
 	_cleanup_free_ void *buffer = malloc(READ_MIN);
+	struct pollfd device = { .fd = fuse_session_fd(session),
+				 .events = POLLIN };
 	ssize_t got;
 
 	if (buffer == NULL)
 		return -ENOMEM;
+	/* A daemon before us may have left it nonblocking. */
+	if (poll(&device, 1, -1) < 0)
+		return -errno;
 	got = read(fuse_session_fd(session), buffer, READ_MIN);
 	if (got < 0)
 		return -errno;

@@ -16,11 +16,11 @@
 #include "idshift/backing.h"
 #include "idshift/cleanup.h"
 #include "idshift/filesystem.h"
-#include "idshift/init_flags.h"
 #include "idshift/loop.h"
 #include "idshift/mountpoint.h"
 #include "idshift/resume.h"
 #include "idshift/sandbox.h"
+#include "idshift/session_io.h"
 #include "ending.h"
 #include "mount_fuse.h"
 #include "open_filesystem.h"
@@ -107,11 +107,18 @@ static void print_held(struct node_table *nodes)
 		      stats.nodes, (unsigned long long)stats.lookups);
 }
 
-static int run_confined(const struct run *run, struct error *error)
+static int run_confined(struct run *run, struct error *error)
 {
 	const struct session_events *events = run->events;
 	int r;
 
+	if (session_io_install(run->session) < 0)
+		run->fs->config.splice = false;
+	/* What the sandbox has to leave open depends on the kernel's offer. */
+	r = resume_begin(&run->resume, run->session);
+	if (r < 0)
+		return error_set(error, EXIT_STATUS_FUSE, "mount '%s': %s",
+				 run->options->mountpoint, strerror(-r));
 	events->mounted(events->context);
 	enter_sandbox(run);
 	/* Without it a deleted file's space is held until the cache is full. */
@@ -146,31 +153,10 @@ static int run_mounted(struct run *run, struct error *error)
 			return run_as_failed(run->options, r, error);
 		}
 	}
-	(void)init_flags_install(run->session);
 	learn_own_device(run->fs, run->options->mountpoint);
-	/* What the sandbox has to leave open depends on the kernel's offer. */
-	if (run->fs->config.passthrough)
-		r = resume_begin(&run->resume, run->session);
-	if (r < 0)
-		(void)error_set(error, EXIT_STATUS_FUSE, "mount '%s': %s",
-				run->options->mountpoint, strerror(-r));
-	else
-		r = run_confined(run, error);
+	r = run_confined(run, error);
 	watcher_finish(&watcher, run->session);
 	return r;
-}
-
-/* The mount is the supervisor's: it stays when we go. */
-static int run_resumed(struct run *run, struct error *error)
-{
-	int r = init_flags_install(run->session);
-
-	if (r == 0 && run->resume.fd >= 0)
-		r = resume_begin(&run->resume, run->session);
-	if (r < 0)
-		return error_set(error, EXIT_STATUS_FUSE, "mount '%s': %s",
-				 run->options->mountpoint, strerror(-r));
-	return run_confined(run, error);
 }
 
 static int run_session(struct run *run, struct error *error)
@@ -181,8 +167,9 @@ static int run_session(struct run *run, struct error *error)
 		return error_set(error, EXIT_STATUS_OTHER,
 				 "signal handlers: %s", strerror(-r));
 	r = mount_fuse(run->session, run->options, run->target_fd, error);
+	/* A mount that is the supervisor's stays when we go. */
 	if (r == 0 && resume_is_descriptor(run->options->mountpoint))
-		r = run_resumed(run, error);
+		r = run_confined(run, error);
 	else if (r == 0)
 		r = run_mounted(run, error);
 	return r;

@@ -23,6 +23,9 @@ struct absent_names;
 struct listing_habit;
 struct passthrough;
 
+/* A request has no more data than this, nor has an answer. */
+#define FILESYSTEM_MAX_WRITE 1048576u
+
 struct filesystem_config {
 	enum chown_mode chown_mode;
 	bool xattrs;	  /* user.* attributes are served */
