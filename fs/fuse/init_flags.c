@@ -22,20 +22,24 @@ struct reply {
 
 #if FUSE_VERSION >= FUSE_MAKE_VERSION(3, 17)
 
-/* FUSE_CAP_OVER_IO_URING, of libfuse 3.18 */
-#define OVER_IO_URING (UINT64_C(1) << 31)
+#define WANTED_CAPABILITIES \
+	((uint32_t)(FUSE_CAP_HANDLE_KILLPRIV_V2 | FUSE_CAP_PARALLEL_DIROPS))
 
+/* FUSE_CAP_OVER_IO_URING, of libfuse 3.18 */
+#define OVER_IO_URING (UINT32_C(1) << 31)
+
+/* As all else is asked by `want`, so is this: 3.17 refuses a mixture. */
 void init_flags_want(struct fuse_conn_info *conn)
 {
-	(void)fuse_set_feature_flag(conn, FUSE_CAP_HANDLE_KILLPRIV_V2);
-	(void)fuse_set_feature_flag(conn, FUSE_CAP_PARALLEL_DIROPS);
+	conn->want |= conn->capable & WANTED_CAPABILITIES;
 	/* $FUSE_URING_ENABLE has it: without interrupts, nor a sandbox. */
-	fuse_unset_feature_flag(conn, OVER_IO_URING);
+	conn->want &= ~OVER_IO_URING;
 }
 
 bool init_flags_want_passthrough(struct fuse_conn_info *conn)
 {
-	return fuse_set_feature_flag(conn, FUSE_CAP_PASSTHROUGH);
+	conn->want |= conn->capable & (uint32_t)FUSE_CAP_PASSTHROUGH;
+	return (conn->want & (uint32_t)FUSE_CAP_PASSTHROUGH) != 0;
 }
 
 static void look_at_request(const void *request, size_t size)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * That the daemon is to end, by a signal or for another reason.  The session
- * isn't told by these: libfuse drops what it reads once it is.
+ * isn't told by these: libfuse answers no request once it is.
  */
 #ifndef IDSHIFT_ENDING_H
 #define IDSHIFT_ENDING_H

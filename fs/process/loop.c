@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <fuse_lowlevel.h>
+#include <linux/fuse.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
@@ -149,16 +150,13 @@ static int64_t now_ns(void)
 static ssize_t read_request(struct worker *worker)
 {
 	struct fuse_buf *buffer = &worker->buffer;
-	ssize_t got;
+	ssize_t got = read(fuse_session_fd(worker->loop->session), buffer->mem,
+			   BUFFER_SIZE);
 
-	if (buffer->mem == NULL)
-		buffer->mem = malloc(BUFFER_SIZE);
-	if (buffer->mem == NULL)
-		return -ENOMEM;
-	got = read(fuse_session_fd(worker->loop->session), buffer->mem,
-		   BUFFER_SIZE);
 	if (got < 0)
 		return -errno;
+	if ((size_t)got < sizeof(struct fuse_in_header))
+		return -EIO;
 	buffer->size = (size_t)got;
 	return got;
 }
@@ -228,6 +226,10 @@ static int start_worker(struct loop *loop)
 	int r;
 
 	worker->loop = loop;
+	if (worker->buffer.mem == NULL)
+		worker->buffer.mem = malloc(BUFFER_SIZE);
+	if (worker->buffer.mem == NULL)
+		return -ENOMEM;
 	loop->promoted++;
 	r = pthread_create(&worker->id, NULL, serve, worker);
 	if (r == 0)
@@ -349,7 +351,6 @@ static void join_all(struct loop *loop)
 	for (unsigned int i = 0; i < loop->threads; i++) {
 		(void)pthread_cancel(loop->workers[i].id);
 		(void)pthread_join(loop->workers[i].id, NULL);
-		free(loop->workers[i].buffer.mem);
 	}
 }
 
@@ -438,6 +439,8 @@ int loop_run(struct fuse_session *session, unsigned int max_threads,
 	(void)pthread_cond_destroy(&loop.stir);
 	(void)pthread_cond_destroy(&loop.follow);
 	(void)pthread_mutex_destroy(&loop.lock);
+	for (unsigned int i = 0; i < loop.max_threads; i++)
+		free(loop.workers[i].buffer.mem);
 	free(loop.workers);
 	(void)fcntl(fuse_session_fd(session), F_SETFL, flags);
 	return r;

@@ -107,6 +107,25 @@ static void print_held(struct node_table *nodes)
 		      stats.nodes, (unsigned long long)stats.lookups);
 }
 
+/* Unmounted, or told to end, before it has begun. */
+static bool is_over(int r)
+{
+	return r == -ENODEV || r == -EINTR;
+}
+
+static int begin_failed(const struct options *options, int r,
+			struct error *error)
+{
+	/* What the kernel has to say takes more room than an INIT. */
+	if (r == -EINVAL && resume_is_descriptor(options->mountpoint))
+		return error_set(error, EXIT_STATUS_FUSE,
+				 "mount '%s': another daemon has served it; "
+				 "go on with the resume=FILE of that one",
+				 options->mountpoint);
+	return error_set(error, EXIT_STATUS_FUSE, "mount '%s': %s",
+			 options->mountpoint, strerror(-r));
+}
+
 static int run_confined(struct run *run, struct error *error)
 {
 	const struct session_events *events = run->events;
@@ -116,10 +135,11 @@ static int run_confined(struct run *run, struct error *error)
 		run->fs->config.splice = false;
 	/* What the sandbox has to leave open depends on the kernel's offer. */
 	r = resume_begin(&run->resume, run->session);
-	if (r < 0)
-		return error_set(error, EXIT_STATUS_FUSE, "mount '%s': %s",
-				 run->options->mountpoint, strerror(-r));
+	if (r < 0 && !is_over(r))
+		return begin_failed(run->options, r, error);
 	events->mounted(events->context);
+	if (is_over(r))
+		return 0;
 	enter_sandbox(run);
 	/* Without it a deleted file's space is held until the cache is full. */
 	(void)node_table_start_ageing(run->fs->nodes, IDLE_SECONDS);

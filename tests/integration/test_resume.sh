@@ -21,9 +21,9 @@ mount -i -t fuse.idshift-mount -o "fd=7,rootmode=40000,user_id=$(id -u sergio)" 
 bed_mounts+=("$mnt")
 
 # A libfuse without hooks; to a build with sanitizers it can't be loaded.
-hookless=(env "LD_PRELOAD=$T/sys/bin/no_hooks.so")
-[[ $("${hookless[@]}" idshift-mount --version 2>&1) == idshift-mount* ]] ||
-	hookless=()
+told=$T/home/sergio/told
+hookless=(env "LD_PRELOAD=$T/sys/bin/no_hooks.so" "NO_HOOKS_TOLD=$told")
+"${hookless[@]}" idshift-mount --version >/dev/null 2>&1 || hookless=()
 
 start() { # [COMMAND...]
 	as_background sergio "$@" idshift-mount -f -o "resume=$kept" "$src" \
@@ -78,6 +78,10 @@ inside cat "$mnt/dir/file" >"$T/log/late" &
 reader=$!
 sleep 0.3
 kill_daemon
+fails 6 "who doesn't say where its INIT was kept is told" \
+	as sergio idshift-mount -f "$src" /dev/fd/7
+like "... in a line" "$(wc -l <<<"$output") $output" \
+	'^1 idshift-mount: .*another daemon has served it'
 start
 wait "$maker"
 is "a request that was waiting is answered by the next daemon" $? 0
@@ -96,7 +100,11 @@ for i in {1..20}; do
 	done
 done
 is "twenty daemons on, every name leads to its own file" "$wrong" ""
+((${#hookless[@]} == 0)) ||
+	is "... half of them without hooks of libfuse" "$(wc -l <"$told")" 10
 
+fails 1 "what is no FUSE device" as sergio sh -c \
+	"exec 8<>/dev/null; idshift-mount -f -o 'resume=$kept' '$src' /dev/fd/8"
 umount "$mnt"
 ok "it ends with the mount" wait_for 5 \
 	sh -c "! kill -0 $daemon 2>/dev/null"

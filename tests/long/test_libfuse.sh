@@ -54,7 +54,8 @@ tests() { # NAME...
 run_tests() { # VERSION
 	like "another libfuse" "$(inside 'pkg-config --modversion fuse3')" "^$1"
 	like "unit tests" \
-		"$(tests test_node test_view test_lock_table test_create test_options)" \
+		"$(tests test_node test_view test_lock_table test_create test_options \
+			test_init_flags)" \
 		'^[0-9]{2,} passed, 0 failed, 0 skipped$'
 	like "passthrough" "$(tests test_passthrough)" \
 		'^([0-9]{2,} passed, 0 failed, 0 skipped|0 passed, 0 failed, 1 skipped)$'
