@@ -63,8 +63,7 @@ static void add_flags(struct reply *reply)
 	(offsetof(struct fuse_init_out, flags2) + sizeof(uint32_t))
 
 /* One process serves one mount. */
-static uint32_t offered_flags;
-static bool passthrough_offered;
+static struct fuse_init_in offered;
 static bool passthrough_wanted;
 
 void init_flags_want(struct fuse_conn_info *conn)
@@ -75,20 +74,17 @@ void init_flags_want(struct fuse_conn_info *conn)
 bool init_flags_want_passthrough(struct fuse_conn_info *conn)
 {
 	(void)conn;
-	passthrough_wanted = passthrough_offered;
+	passthrough_wanted = (offered.flags & FUSE_INIT_EXT) != 0 &&
+			     (offered.flags2 & PASSTHROUGH_INIT_FLAG2) != 0;
 	return passthrough_wanted;
 }
 
 static void look_at_request(const void *request, size_t size)
 {
-	struct fuse_init_in init = { 0 };
 	size_t body = size - sizeof(struct fuse_in_header);
 
-	memcpy(&init, (const char *)request + sizeof(struct fuse_in_header),
-	       body < sizeof(init) ? body : sizeof(init));
-	offered_flags = init.flags;
-	passthrough_offered = (init.flags & FUSE_INIT_EXT) != 0 &&
-			      (init.flags2 & PASSTHROUGH_INIT_FLAG2) != 0;
+	memcpy(&offered, (const char *)request + sizeof(struct fuse_in_header),
+	       body < sizeof(offered) ? body : sizeof(offered));
 }
 
 static void add_flags(struct reply *reply)
@@ -99,7 +95,7 @@ static void add_flags(struct reply *reply)
 	if (reply->header.error != 0 ||
 	    reply->header.len < offsetof(struct reply, body.max_background))
 		return;
-	out->flags |= offered_flags & WANTED_FLAGS;
+	out->flags |= offered.flags & WANTED_FLAGS;
 	if (passthrough_wanted) {
 		out->flags |= FUSE_INIT_EXT;
 		out->flags2 |= PASSTHROUGH_INIT_FLAG2;

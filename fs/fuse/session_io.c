@@ -72,13 +72,17 @@ static ssize_t hook_splice_send(int fd_in, off_t *off_in, int fd_out,
 	return send_copied(fd_in, fd_out, len);
 }
 
-/* That there are none is nothing to tell the user. */
-__attribute__((format(printf, 2, 0))) static void keep_quiet(
+__attribute__((format(printf, 2, 0))) static void say_nothing(
 	enum fuse_log_level level, const char *format, va_list arguments)
 {
 	(void)level;
 	(void)format;
 	(void)arguments;
+}
+
+void session_io_keep_quiet(bool quiet)
+{
+	fuse_set_log_func(quiet ? say_nothing : NULL);
 }
 
 int session_io_install(struct fuse_session *session)
@@ -90,8 +94,9 @@ int session_io_install(struct fuse_session *session)
 	};
 	int r;
 
-	fuse_set_log_func(keep_quiet);
+	/* That there are none is nothing to tell the user. */
+	session_io_keep_quiet(true);
 	r = fuse_session_custom_io(session, &io, fuse_session_fd(session));
-	fuse_set_log_func(NULL);
+	session_io_keep_quiet(false);
 	return r < 0 ? r : -r;
 }

@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <fuse_lowlevel.h>
-#include <stdarg.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -14,6 +13,7 @@
 #include "idshift/cleanup.h"
 #include "idshift/filesystem.h"
 #include "idshift/mountpoint.h"
+#include "idshift/session_io.h"
 
 /* What default_permissions and nosuid,nodev rest on is not negotiable. */
 #define FIXED_OPTIONS "nosuid,nodev"
@@ -53,15 +53,6 @@ static char *mount_options(const struct options *options)
 	return text;
 }
 
-/* What it has to say is not for the user: one line is, and that is ours. */
-__attribute__((format(printf, 2, 0))) static void keep_quiet(
-	enum fuse_log_level level, const char *format, va_list arguments)
-{
-	(void)level;
-	(void)format;
-	(void)arguments;
-}
-
 int mount_fuse_session(const struct options *options, struct filesystem *fs,
 		       struct fuse_session **ret, struct error *error)
 {
@@ -72,10 +63,10 @@ int mount_fuse_session(const struct options *options, struct filesystem *fs,
 	struct fuse_args args = FUSE_ARGS_INIT(3, argv);
 	struct fuse_session *session = NULL;
 
-	fuse_set_log_func(keep_quiet);
+	session_io_keep_quiet(true);
 	if (text != NULL)
 		session = fuse_session_new(&args, ops, sizeof(*ops), fs);
-	fuse_set_log_func(NULL);
+	session_io_keep_quiet(false);
 	fuse_opt_free_args(&args);
 	/* The options are ours: there is no other reason. */
 	if (session == NULL) {

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* How libfuse writes to the device: by hooks, where it has them. */
+/* What libfuse writes: to the device, by hooks where it has them, and to us. */
 #ifndef IDSHIFT_SESSION_IO_H
 #define IDSHIFT_SESSION_IO_H
+
+#include <stdbool.h>
 
 struct fuse_session;
 
@@ -12,5 +14,11 @@ struct fuse_session;
  * Debian's is from 3.18 on: no answer may go by splice(2) then.
  */
 int session_io_install(struct fuse_session *session);
+
+/*
+ * What libfuse has to say is not for the user: one line is, and that is ours.
+ * Of all sessions; false: it goes to stderr again.
+ */
+void session_io_keep_quiet(bool quiet);
 
 #endif

@@ -60,6 +60,11 @@ skip_all() { # REASON
 	exit 0
 }
 
+skip_unreachable() { # LOG: of a debootstrap that failed, if for that
+	! grep -qE 'unreachable|Failed getting release|resolve' "$1" ||
+		skip_all "kernel: no network here: $(grep -m 1 '^E:' "$1")"
+}
+
 is() { # DESCRIPTION GOT WANTED
 	if [[ $2 == "$3" ]]; then
 		result ok "$1"

@@ -35,8 +35,7 @@ bootstrap() { # ROOT
 		--variant=minbase --cache-dir="$cache" bookworm "$1" "$mirror"
 }
 bootstrap "$home/plain/root" >"$T/log/plain" 2>&1 || {
-	grep -qE 'unreachable|Failed getting release|resolve' "$T/log/plain" &&
-		skip_all "kernel: no network here: $(grep -m 1 '^E:' "$T/log/plain")"
+	skip_unreachable "$T/log/plain"
 	result bad "debootstrap into a plain directory"
 	note "$(tail -5 "$T/log/plain")"
 	exit 1

@@ -20,8 +20,7 @@ make_root() { # SUITE
 	root=$T/$1
 	debootstrap --variant=minbase "$1" "$root" "$mirror" "$script" \
 		>"$T/log/root" 2>&1 || {
-		grep -qE 'unreachable|Failed getting release|resolve' "$T/log/root" &&
-			skip_all "kernel: no network here: $(grep -m 1 '^E:' "$T/log/root")"
+		skip_unreachable "$T/log/root"
 		result bad "debootstrap $1"
 		note "$(tail -5 "$T/log/root")"
 		return 1
