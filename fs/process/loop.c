@@ -14,6 +14,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -47,11 +48,15 @@
 
 /* The data of a write, and what comes before it. */
 #define BUFFER_SIZE ((size_t)FILESYSTEM_MAX_WRITE + 4096)
+/* So much of it keeps its memory: a multiple of all page sizes. */
+#define BUFFER_KEPT ((size_t)65536)
 
 struct worker {
 	struct loop *loop;
 	pthread_t id;
 	struct fuse_buf buffer; /* outlives a thread cancelled in its read */
+	size_t touched;		/* of the buffer, for the largest request */
+	bool asleep;		/* a follower: its buffer isn't in use */
 	bool alone;		/* no other reads, as it began to */
 	unsigned int tries;	/* left, of staying awake */
 };
@@ -113,7 +118,9 @@ static bool become_reader(struct worker *worker, bool promoted)
 	while (!promoted && !loop->finished &&
 	       loop->reading + loop->promoted >= loop->wanted) {
 		loop->followers++;
+		worker->asleep = true;
 		(void)pthread_cond_wait(&loop->follow, &loop->lock);
+		worker->asleep = false;
 		loop->followers--;
 		if (loop->promoted > 0) {
 			loop->promoted--;
@@ -158,6 +165,8 @@ static ssize_t read_request(struct worker *worker)
 	if ((size_t)got < sizeof(struct fuse_in_header))
 		return -EIO;
 	buffer->size = (size_t)got;
+	if (buffer->size > worker->touched)
+		worker->touched = buffer->size;
 	return got;
 }
 
@@ -220,6 +229,35 @@ static void *serve(void *data)
 	return NULL;
 }
 
+/* Pages of its own, so that some can be given back. */
+static void *buffer_make(void)
+{
+	void *mem = mmap(NULL, BUFFER_SIZE, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	return mem == MAP_FAILED ? NULL : mem;
+}
+
+static void buffer_free(void *mem)
+{
+	if (mem != NULL)
+		(void)munmap(mem, BUFFER_SIZE);
+}
+
+/* With the lock held: what large requests left behind in sleepers' buffers. */
+static void buffers_give_back(struct loop *loop)
+{
+	for (unsigned int i = 0; i < loop->threads; i++) {
+		struct worker *worker = &loop->workers[i];
+
+		if (!worker->asleep || worker->touched <= BUFFER_KEPT)
+			continue;
+		(void)madvise((char *)worker->buffer.mem + BUFFER_KEPT,
+			      BUFFER_SIZE - BUFFER_KEPT, MADV_DONTNEED);
+		worker->touched = 0;
+	}
+}
+
 static int start_worker(struct loop *loop)
 {
 	struct worker *worker = &loop->workers[loop->threads];
@@ -227,7 +265,7 @@ static int start_worker(struct loop *loop)
 
 	worker->loop = loop;
 	if (worker->buffer.mem == NULL)
-		worker->buffer.mem = malloc(BUFFER_SIZE);
+		worker->buffer.mem = buffer_make();
 	if (worker->buffer.mem == NULL)
 		return -ENOMEM;
 	loop->promoted++;
@@ -331,6 +369,7 @@ static void *watchdog(void *data)
 	(void)pthread_mutex_lock(&loop->lock);
 	while (!loop->finished) {
 		if (!look(loop, &watch)) {
+			buffers_give_back(loop);
 			watch.quiet = 0;
 			loop->watching = false;
 			while (!loop->watching && !loop->finished)
@@ -440,7 +479,7 @@ int loop_run(struct fuse_session *session, unsigned int max_threads,
 	(void)pthread_cond_destroy(&loop.follow);
 	(void)pthread_mutex_destroy(&loop.lock);
 	for (unsigned int i = 0; i < loop.max_threads; i++)
-		free(loop.workers[i].buffer.mem);
+		buffer_free(loop.workers[i].buffer.mem);
 	free(loop.workers);
 	(void)fcntl(fuse_session_fd(session), F_SETFL, flags);
 	return r;

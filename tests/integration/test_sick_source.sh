@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # time-limit: 240
-# A source that is full, read-only, gone or broken: its error is the caller's,
+# A source that is full, read-only, stuck, gone or broken: its error is the caller's,
 # nothing is half made, and all works again when the source does.
 . "$(dirname "$0")/lib.sh"
 need_root
@@ -110,6 +110,46 @@ is "it is read" "$(shown file)" "5:6 644"
 ok "made writable" mount -o remount,rw "$disk"
 ok "writable: chown" inside chown 7 "$mnt/file"
 ok "writable: write" inside sh -c "echo >>'$mnt/file'"
+
+# --- stuck: eight writes, each with a thread and a MiB of its own -------------
+
+threads() {
+	sed -n 's/^Threads:[^0-9]*//p' "/proc/$daemon/status"
+}
+rss() { # KB, of what isn't a file's
+	sed -n 's/^RssAnon:[^0-9]*\([0-9]*\) kB/\1/p' "/proc/$daemon/status"
+}
+eight_threads_more() { # THAN
+	(($(threads) >= $1 + 8))
+}
+no_more_memory() { # THAN
+	(($(rss) <= $1))
+}
+inside sh -c "cd '$mnt' && touch stuck1 stuck2 stuck3 stuck4 \
+	stuck5 stuck6 stuck7 stuck8 && cat stuck*"
+before=$(threads)
+memory=$(rss)
+if fsfreeze --freeze "$disk"; then
+	writers=()
+	for i in {1..8}; do
+		inside dd if=/dev/zero of="$mnt/stuck$i" conv=notrunc \
+			bs=1M count=1 status=none >"$T/log/stuck$i" &
+		writers+=($!)
+	done
+	ok "stuck: a thread for each" wait_for 10 eight_threads_more "$before"
+	is "others are answered" "$(shown file)" "7:6 644"
+	ok "freed" fsfreeze --unfreeze "$disk"
+	wait "${writers[@]}"
+	if [[ $(cat "$daemon_log") == *"a sanitizer's build"* ]]; then
+		skip "their memory is given back" "sanitizers keep what was freed"
+	else
+		ok "their memory is given back" wait_for 5 \
+			no_more_memory "$((memory + 3 * 1024))"
+	fi
+	ok "and removed" inside sh -c "rm '$mnt'/stuck*"
+else
+	skip "what is stuck holds up nobody" "no fsfreeze"
+fi
 
 # --- gone -------------------------------------------------------------------
 
