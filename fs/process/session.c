@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <fuse_lowlevel.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <string.h>
 #include <linux/securebits.h>
@@ -30,6 +31,11 @@
 /* After this to twice this a descriptor that is not used is closed. */
 #define IDLE_SECONDS 1
 
+/* What an arena of malloc's keeps for later: a read's buffer and some. */
+#define FREE_MAX (2 * FILESYSTEM_MAX_WRITE)
+/* Threads that compute at a time are few. */
+#define ARENAS_MAX 4
+
 /* One start of the daemon. */
 struct run {
 	const struct options *options;
@@ -40,6 +46,19 @@ struct run {
 	int target_fd; /* run-as=: the mount point, until it is mounted */
 	struct resume resume;
 };
+
+/*
+ * Freeing the tables of a million nodes would teach glibc to keep tens of MiB
+ * for each thread.
+ */
+static void bound_free_memory(void)
+{
+#ifdef __GLIBC__
+	(void)mallopt(M_MMAP_THRESHOLD, FREE_MAX);
+	(void)mallopt(M_TRIM_THRESHOLD, FREE_MAX);
+	(void)mallopt(M_ARENA_MAX, ARENAS_MAX);
+#endif
+}
 
 /* So that lookups can tell the mount when they meet it in the source. */
 static void learn_own_device(struct filesystem *fs, const char *mountpoint)
@@ -209,6 +228,7 @@ int session_run(const struct options *options, const struct view_policy *policy,
 
 	/* Modes are decided by the container's umask, not by ours. */
 	(void)umask(0);
+	bound_free_memory();
 	if (options->chown == CHOWN_DISK &&
 	    prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP) < 0)
 		return error_set(error, EXIT_STATUS_OTHER, "chown 'disk': %s",
