@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "idshift/filesystem.h"
+#include "idshift/one_cpu.h"
 #include "ending.h"
 
 /* See loop_threads(). */
@@ -57,6 +58,7 @@ struct worker {
 	struct fuse_buf buffer; /* outlives a thread cancelled in its read */
 	size_t touched;		/* of the buffer, for the largest request */
 	bool asleep;		/* a follower: its buffer isn't in use */
+	int follows;		/* see one_cpu_follow() */
 	bool alone;		/* no other reads, as it began to */
 	unsigned int tries;	/* left, of staying awake */
 };
@@ -83,6 +85,7 @@ struct loop {
 	bool finished;
 	int error;
 	_Atomic unsigned long requests;
+	struct one_cpu one_cpu;
 	struct worker *workers; /* max_threads; the first `threads` run */
 };
 
@@ -181,8 +184,9 @@ static ssize_t receive(struct worker *worker)
 		.fd = fuse_session_fd(worker->loop->session),
 		.events = POLLIN,
 	};
-	bool awake =
-		worker->loop->stays_awake && worker->alone && worker->tries > 0;
+	bool shares = one_cpu_follow(&worker->loop->one_cpu, &worker->follows);
+	bool awake = worker->loop->stays_awake && !shares && worker->alone &&
+		     worker->tries > 0;
 	int64_t started = now_ns(), passed = 0;
 	ssize_t got;
 
@@ -264,6 +268,7 @@ static int start_worker(struct loop *loop)
 	int r;
 
 	worker->loop = loop;
+	worker->follows = ONE_CPU_UNKNOWN;
 	if (worker->buffer.mem == NULL)
 		worker->buffer.mem = buffer_make();
 	if (worker->buffer.mem == NULL)
@@ -362,7 +367,6 @@ static bool look(struct loop *loop, struct watch *watch)
 
 static void *watchdog(void *data)
 {
-	const struct timespec tick = { .tv_nsec = TICK_NS };
 	struct loop *loop = data;
 	struct watch watch = { 0 };
 
@@ -377,8 +381,9 @@ static void *watchdog(void *data)
 							&loop->lock);
 		}
 		(void)pthread_mutex_unlock(&loop->lock);
-		(void)nanosleep(&tick, NULL);
-		(void)pthread_mutex_lock(&loop->lock);
+		one_cpu_tick(&loop->one_cpu, &loop->requests, TICK_NS);
+		while (pthread_mutex_trylock(&loop->lock) != 0)
+			(void)sched_yield();
 	}
 	(void)pthread_mutex_unlock(&loop->lock);
 	return NULL;
@@ -463,6 +468,7 @@ int loop_run(struct fuse_session *session, unsigned int max_threads,
 		free(loop.workers);
 		return r;
 	}
+	one_cpu_init(&loop.one_cpu);
 	(void)pthread_mutex_init(&loop.lock, NULL);
 	(void)pthread_cond_init(&loop.follow, NULL);
 	(void)pthread_cond_init(&loop.stir, NULL);

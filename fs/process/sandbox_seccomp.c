@@ -204,6 +204,8 @@ static int add_conditional(scmp_filter_ctx filter)
 		{ CALL(tgkill),
 		  1,
 		  { SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid(), 0) } },
+		/* Its own thread's. */
+		{ CALL(sched_setaffinity), 1, { SCMP_A0(SCMP_CMP_EQ, 0, 0) } },
 		/* Own limits, read only. */
 		{ CALL(prlimit64),
 		  2,

@@ -136,9 +136,9 @@ calls() { # ROW COUNT
 	# Answers, in pieces (writev) or spliced; FORGETs come at any time.
 	{ sub(/^[0-9]+ +/, "") }
 	/^<\.\.\. / { next }
-	/^(futex|clock_nanosleep|restart_syscall|exit|madvise|mprotect|brk)/ \
+	/^(futex|clock_|sched_|restart_syscall|exit|madvise|mprotect|brk)/ \
 		{ next }
-	/^(mmap|munmap|clone|clone3|set_robust_list|rseq|rt_sig|poll|sched_yield)/ \
+	/^(mmap|munmap|clone|clone3|set_robust_list|rseq|rt_sig|poll)/ \
 		{ next }
 	/^writev\(/ { requests++; next }
 	/^(read|splice)\(/ { next }

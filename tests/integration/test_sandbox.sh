@@ -93,7 +93,7 @@ for what in passwd read write create tmpfile list mkdir mkfifo symlink link \
 	device environ fork kill code mprotect prctl personality proc-root \
 	proc-exe proc-maps proc-fd proc-list own-memory chown lchown \
 	access lsetxattr chmod-setuid fchmodat-setuid create-setuid \
-	signal-owner tgkill pidfd prlimit; do
+	signal-owner tgkill pidfd affinity prlimit; do
 	is "off: $what" "$(try $what)" "$could"
 done
 is "off: watcher-memory" "$(try watcher-memory)" "$denied"
@@ -126,7 +126,7 @@ done
 for what in socket fork kill code mprotect setuid prctl personality openat2 \
 	chown lchown access lsetxattr chmod-setuid fchmodat-setuid \
 	fchmodat2-setuid create-setuid create-setgid signal-owner lease \
-	clone-namespace tgkill sigqueue pidfd prlimit terminal seccomp aio \
+	clone-namespace tgkill sigqueue pidfd affinity prlimit terminal seccomp aio \
 	inotify; do
 	is "no such call: $what" "$(try $what)" "$unknown"
 done

@@ -193,6 +193,7 @@ static long thread_in_namespace(void)
 static long attack(const char *what)
 {
 	const char *secret = outside("secret");
+	const unsigned long all[] = { ~0UL };
 
 #define IF(name) if (strcmp(what, name) == 0)
 	IF("shadow") return open_outside("/etc/shadow", O_RDONLY);
@@ -250,6 +251,8 @@ static long attack(const char *what)
 	IF("tgkill") return raw(SYS_tgkill, victim(), victim(), 0, 0);
 	IF("sigqueue") return raw(SYS_rt_sigqueueinfo, victim(), 0, 0, 0);
 	IF("pidfd") return raw(SYS_pidfd_open, victim(), 0, 0, 0);
+	IF("affinity")
+	return raw(SYS_sched_setaffinity, victim(), sizeof(all), (long)all, 0);
 	IF("prlimit") return raw(SYS_prlimit64, victim(), 0, 0, 0);
 	IF("terminal") return ioctl(pipe_end(), TIOCSTI, "x");
 	IF("seccomp") return raw(SYS_seccomp, 0, 0, 0, 0);

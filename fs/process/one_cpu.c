@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "idshift/one_cpu.h"
+
+#include <sched.h>
+#include <time.h>
+
+/* In a tick of 2 ms.  Fewer wait for other things than to be woken. */
+#define FAST_REQUESTS 20
+/* Without a request for so long, there are no callers any more. */
+#define QUIET_NS INT64_C(250000)
+/* Not the number of a CPU. */
+#define BOTH (-1)
+/* It has to bring one request more in so many, ... */
+#define WORTH_PART 8
+/* ... but the scheduler takes some ticks to see where there is room, ... */
+#define MOVE_TICKS 2
+#define PATIENCE_TICKS 4
+/* ... or rests, for more ticks each time. */
+#define REST_MAX 511u
+/*
+ * After so many ticks the scheduler has got used to it, and often goes on so
+ * alone, for as many at least.
+ */
+#define USED_TICKS 16
+
+static int64_t clock_ns(clockid_t clock)
+{
+	struct timespec now;
+
+	(void)clock_gettime(clock, &now);
+	return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
+}
+
+static void sleep_until(int64_t ns)
+{
+	const struct timespec until = { .tv_sec = ns / 1000000000,
+					.tv_nsec = ns % 1000000000 };
+
+	(void)clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL);
+}
+
+/* BOTH: wherever it may.  What fails only costs time. */
+static void run_on(const struct one_cpu *one, int cpu)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET((size_t)(cpu == BOTH ? one->first : cpu), &set);
+	CPU_SET((size_t)(cpu == BOTH ? one->second : cpu), &set);
+	(void)sched_setaffinity(0, sizeof(set), &set);
+}
+
+/* The two that this thread may run on; false if there are more, or one. */
+static bool find_two(int *ret_first, int *ret_second)
+{
+	cpu_set_t set;
+	int cpu = 0;
+
+	if (sched_getaffinity(0, sizeof(set), &set) < 0 || CPU_COUNT(&set) != 2)
+		return false;
+	while (!CPU_ISSET((size_t)cpu, &set))
+		cpu++;
+	*ret_first = cpu++;
+	while (!CPU_ISSET((size_t)cpu, &set))
+		cpu++;
+	*ret_second = cpu;
+	return true;
+}
+
+void one_cpu_init(struct one_cpu *one)
+{
+	*one = (struct one_cpu){ 0 };
+	one->possible = find_two(&one->first, &one->second);
+	atomic_init(&one->reader, one->first);
+}
+
+/* Somebody may have used taskset(1) since. */
+static bool is_still_possible(const struct one_cpu *one)
+{
+	int first, second;
+
+	return one->possible && find_two(&first, &second) &&
+	       first == one->first && second == one->second;
+}
+
+/* This thread keeps `cpu` awake, callers and readers get the other one. */
+static void keep_awake(struct one_cpu *one, int cpu)
+{
+	run_on(one, cpu);
+	atomic_store(&one->shared,
+		     cpu == one->first ? one->second : one->first);
+	atomic_store(&one->on, true);
+}
+
+/* Awake for the rest of a tick; false if the requests end before it does. */
+static bool stay_until(const _Atomic unsigned long *requests, int64_t until)
+{
+	unsigned long seen = atomic_load(requests);
+	int64_t now = clock_ns(CLOCK_MONOTONIC), last = now;
+
+	while (now < until && now - last < QUIET_NS) {
+		unsigned long count;
+
+		(void)sched_yield();
+		now = clock_ns(CLOCK_MONOTONIC);
+		count = atomic_load_explicit(requests, memory_order_relaxed);
+		if (count != seen)
+			last = now;
+		seen = count;
+	}
+	return now >= until;
+}
+
+/* What it brought at the end; 0: it wasn't worth it. */
+static void end(struct one_cpu *one, unsigned long with)
+{
+	atomic_store(&one->on, false);
+	run_on(one, BOTH);
+	one->with = with;
+	one->rests = with > 0 ? 0 : 2 * one->rests + 1;
+	if (one->rests > REST_MAX)
+		one->rests = REST_MAX;
+	one->rest = with > 0 ? USED_TICKS : one->rests;
+}
+
+static void begin(struct one_cpu *one)
+{
+	one->without = one->slept;
+	one->slept = 0;
+	one->with = 0;
+	one->good = 0;
+	one->bad = 0;
+	/* A reader that polls leaves the other CPU to the callers. */
+	keep_awake(one, atomic_load(&one->reader));
+}
+
+/* Faster than without, and the CPU is hardly wanted. */
+static bool is_good(const struct one_cpu *one, unsigned long count,
+		    int64_t passed, int64_t used)
+{
+	return count >= one->without + one->without / WORTH_PART &&
+	       used > passed / 8;
+}
+
+/* A tick awake, and whether more of them are worth it. */
+static void keep_on(struct one_cpu *one, const _Atomic unsigned long *requests,
+		    int64_t until)
+{
+	int64_t from = clock_ns(CLOCK_MONOTONIC);
+	int64_t used = clock_ns(CLOCK_THREAD_CPUTIME_ID);
+	unsigned long count = atomic_load(requests);
+	bool quiet = !stay_until(requests, until);
+
+	count = atomic_load(requests) - count;
+	used = clock_ns(CLOCK_THREAD_CPUTIME_ID) - used;
+	if (quiet || count < FAST_REQUESTS) {
+		end(one, one->with);
+	} else if (is_good(one, count, clock_ns(CLOCK_MONOTONIC) - from,
+			   used)) {
+		one->with = count;
+		one->bad = 0;
+		if (++one->good == USED_TICKS)
+			end(one, count);
+	} else if (++one->bad == PATIENCE_TICKS) {
+		end(one, 0);
+	} else if (one->bad == MOVE_TICKS) {
+		/* It may have put the callers here: so to the other. */
+		keep_awake(one, atomic_load(&one->shared));
+	}
+}
+
+static bool is_worth_trying(const struct one_cpu *one)
+{
+	return one->slept >= FAST_REQUESTS &&
+	       (one->rest == 0 ||
+		one->slept < one->with - one->with / WORTH_PART) &&
+	       is_still_possible(one);
+}
+
+void one_cpu_tick(struct one_cpu *one, const _Atomic unsigned long *requests,
+		  int64_t tick_ns)
+{
+	int64_t until = clock_ns(CLOCK_MONOTONIC) + tick_ns;
+	unsigned long before = atomic_load(requests);
+
+	if (!atomic_load(&one->on) && is_worth_trying(one))
+		begin(one);
+	if (atomic_load(&one->on)) {
+		keep_on(one, requests, until);
+		return;
+	}
+	if (one->rest > 0)
+		one->rest--;
+	sleep_until(until);
+	one->slept = atomic_load(requests) - before;
+}
+
+bool one_cpu_follow(struct one_cpu *one, int *follows)
+{
+	int cpu = BOTH;
+
+	if (!one->possible)
+		return false;
+	if (atomic_load(&one->on))
+		cpu = atomic_load(&one->shared);
+	else
+		atomic_store_explicit(&one->reader, sched_getcpu(),
+				      memory_order_relaxed);
+	if (cpu != *follows)
+		run_on(one, cpu);
+	*follows = cpu;
+	return cpu != BOTH;
+}
