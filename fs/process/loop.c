@@ -199,6 +199,8 @@ static ssize_t receive(struct worker *worker)
 		passed = now_ns() - started;
 	}
 	(void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
+	if (shares)
+		(void)one_cpu_follow(&worker->loop->one_cpu, &worker->follows);
 	if (passed < 2 * AWAKE_NS)
 		worker->tries = AWAKE_TRIES;
 	else if (worker->tries > 0)
@@ -268,7 +270,8 @@ static int start_worker(struct loop *loop)
 	int r;
 
 	worker->loop = loop;
-	worker->follows = ONE_CPU_UNKNOWN;
+	worker->follows =
+		atomic_load(&loop->one_cpu.on) ? ONE_CPU_UNKNOWN : ONE_CPU_NONE;
 	if (worker->buffer.mem == NULL)
 		worker->buffer.mem = buffer_make();
 	if (worker->buffer.mem == NULL)
@@ -301,12 +304,15 @@ struct watch {
 	int64_t used;		/* with this much of CPU time by then */
 };
 
+/* What requests have used, not the watchdog itself: it may stay awake. */
 static int64_t cpu_ns(void)
 {
-	struct timespec used;
+	struct timespec all, own;
 
-	(void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
-	return used.tv_sec * INT64_C(1000000000) + used.tv_nsec;
+	(void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &all);
+	(void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &own);
+	return (all.tv_sec - own.tv_sec) * INT64_C(1000000000) + all.tv_nsec -
+	       own.tv_nsec;
 }
 
 /*
@@ -382,6 +388,7 @@ static void *watchdog(void *data)
 		}
 		(void)pthread_mutex_unlock(&loop->lock);
 		one_cpu_tick(&loop->one_cpu, &loop->requests, TICK_NS);
+		/* Asleep it would let its CPU idle; it is a short while. */
 		while (pthread_mutex_trylock(&loop->lock) != 0)
 			(void)sched_yield();
 	}
@@ -468,7 +475,7 @@ int loop_run(struct fuse_session *session, unsigned int max_threads,
 		free(loop.workers);
 		return r;
 	}
-	one_cpu_init(&loop.one_cpu);
+	one_cpu_init(&loop.one_cpu, getpid());
 	(void)pthread_mutex_init(&loop.lock, NULL);
 	(void)pthread_cond_init(&loop.follow, NULL);
 	(void)pthread_cond_init(&loop.stir, NULL);

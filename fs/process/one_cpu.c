@@ -8,15 +8,14 @@
 #define FAST_REQUESTS 20
 /* Without a request for so long, there are no callers any more. */
 #define QUIET_NS INT64_C(250000)
-/* Not the number of a CPU. */
-#define BOTH (-1)
+#define BOTH ONE_CPU_NONE
 /* It has to bring one request more in so many, ... */
 #define WORTH_PART 8
 /* ... but the scheduler takes some ticks to see where there is room, ... */
 #define MOVE_TICKS 2
 #define PATIENCE_TICKS 4
-/* ... or rests, for more ticks each time. */
-#define REST_MAX 511u
+/* ... or rests, for more of them each time: a fourth of that. */
+#define RESTS_MAX 2047u
 /*
  * After so many ticks the scheduler has got used to it, and often goes on so
  * alone, for as many at least.
@@ -39,24 +38,27 @@ static void sleep_until(int64_t ns)
 	(void)clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL);
 }
 
-/* BOTH: wherever it may.  What fails only costs time. */
+/* BOTH: wherever the process may.  What fails only costs time. */
 static void run_on(const struct one_cpu *one, int cpu)
 {
 	cpu_set_t set;
 
 	CPU_ZERO(&set);
-	CPU_SET((size_t)(cpu == BOTH ? one->first : cpu), &set);
-	CPU_SET((size_t)(cpu == BOTH ? one->second : cpu), &set);
+	if (cpu != BOTH)
+		CPU_SET((size_t)cpu, &set);
+	else if (sched_getaffinity(one->free_thread, sizeof(set), &set) < 0)
+		return;
 	(void)sched_setaffinity(0, sizeof(set), &set);
 }
 
-/* The two that this thread may run on; false if there are more, or one. */
-static bool find_two(int *ret_first, int *ret_second)
+/* The two that the process may run on; false if there are more, or one. */
+static bool find_two(const struct one_cpu *one, int *ret_first, int *ret_second)
 {
 	cpu_set_t set;
 	int cpu = 0;
 
-	if (sched_getaffinity(0, sizeof(set), &set) < 0 || CPU_COUNT(&set) != 2)
+	if (sched_getaffinity(one->free_thread, sizeof(set), &set) < 0 ||
+	    CPU_COUNT(&set) != 2)
 		return false;
 	while (!CPU_ISSET((size_t)cpu, &set))
 		cpu++;
@@ -67,10 +69,12 @@ static bool find_two(int *ret_first, int *ret_second)
 	return true;
 }
 
-void one_cpu_init(struct one_cpu *one)
+void one_cpu_init(struct one_cpu *one, pid_t free_thread)
 {
-	*one = (struct one_cpu){ 0 };
-	one->possible = find_two(&one->first, &one->second);
+	*one = (struct one_cpu){ .free_thread = free_thread };
+	/* Under another policy a thread that yields keeps others away. */
+	one->possible = sched_getscheduler(0) == SCHED_OTHER &&
+			find_two(one, &one->first, &one->second);
 	atomic_init(&one->reader, one->first);
 }
 
@@ -79,16 +83,15 @@ static bool is_still_possible(const struct one_cpu *one)
 {
 	int first, second;
 
-	return one->possible && find_two(&first, &second) &&
+	return one->possible && find_two(one, &first, &second) &&
 	       first == one->first && second == one->second;
 }
 
-/* This thread keeps `cpu` awake, callers and readers get the other one. */
-static void keep_awake(struct one_cpu *one, int cpu)
+/* This thread keeps one awake, callers and readers get the other. */
+static void keep_awake(struct one_cpu *one, bool second)
 {
-	run_on(one, cpu);
-	atomic_store(&one->shared,
-		     cpu == one->first ? one->second : one->first);
+	run_on(one, second ? one->second : one->first);
+	atomic_store(&one->shared, second ? one->first : one->second);
 	atomic_store(&one->on, true);
 }
 
@@ -111,61 +114,61 @@ static bool stay_until(const _Atomic unsigned long *requests, int64_t until)
 	return now >= until;
 }
 
-/* What it brought at the end; 0: it wasn't worth it. */
-static void end(struct one_cpu *one, unsigned long with)
-{
-	atomic_store(&one->on, false);
-	run_on(one, BOTH);
-	one->with = with;
-	one->rests = with > 0 ? 0 : 2 * one->rests + 1;
-	if (one->rests > REST_MAX)
-		one->rests = REST_MAX;
-	one->rest = with > 0 ? USED_TICKS : one->rests;
-}
-
 static void begin(struct one_cpu *one)
 {
 	one->without = one->slept;
-	one->slept = 0;
+	one->slept = 0; /* the next is after one that is slept */
 	one->with = 0;
 	one->good = 0;
 	one->bad = 0;
 	/* A reader that polls leaves the other CPU to the callers. */
-	keep_awake(one, atomic_load(&one->reader));
+	keep_awake(one, atomic_load(&one->reader) == one->second);
 }
 
-/* Faster than without, and the CPU is hardly wanted. */
-static bool is_good(const struct one_cpu *one, unsigned long count,
-		    int64_t passed, int64_t used)
+static void end(struct one_cpu *one)
 {
-	return count >= one->without + one->without / WORTH_PART &&
-	       used > passed / 8;
+	atomic_store(&one->on, false);
+	run_on(one, BOTH);
+	if (one->with > 0)
+		one->rests = 0;
+	else if (one->rests < RESTS_MAX)
+		one->rests = 2 * one->rests + 1;
+	one->rest = one->with > 0 ? USED_TICKS : one->rests / 4;
+}
+
+static unsigned long in_a_tick(unsigned long count, int64_t passed,
+			       int64_t tick_ns)
+{
+	return (unsigned long)((int64_t)count * tick_ns /
+			       (passed > tick_ns ? passed : tick_ns));
 }
 
 /* A tick awake, and whether more of them are worth it. */
 static void keep_on(struct one_cpu *one, const _Atomic unsigned long *requests,
-		    int64_t until)
+		    int64_t tick_ns)
 {
-	int64_t from = clock_ns(CLOCK_MONOTONIC);
+	int64_t from = clock_ns(CLOCK_MONOTONIC), passed;
 	int64_t used = clock_ns(CLOCK_THREAD_CPUTIME_ID);
 	unsigned long count = atomic_load(requests);
-	bool quiet = !stay_until(requests, until);
+	bool quiet = !stay_until(requests, from + tick_ns);
 
-	count = atomic_load(requests) - count;
+	passed = clock_ns(CLOCK_MONOTONIC) - from;
 	used = clock_ns(CLOCK_THREAD_CPUTIME_ID) - used;
-	if (quiet || count < FAST_REQUESTS) {
-		end(one, one->with);
-	} else if (is_good(one, count, clock_ns(CLOCK_MONOTONIC) - from,
-			   used)) {
+	count = in_a_tick(atomic_load(requests) - count, passed, tick_ns);
+	if (quiet) {
+		end(one);
+		sleep_until(from + tick_ns);
+	} else if (count >= one->without + one->without / WORTH_PART &&
+		   count >= FAST_REQUESTS && used > passed / 8) {
 		one->with = count;
-		one->bad = 0;
 		if (++one->good == USED_TICKS)
-			end(one, count);
+			end(one);
 	} else if (++one->bad == PATIENCE_TICKS) {
-		end(one, 0);
+		one->with = 0;
+		end(one);
 	} else if (one->bad == MOVE_TICKS) {
 		/* It may have put the callers here: so to the other. */
-		keep_awake(one, atomic_load(&one->shared));
+		keep_awake(one, atomic_load(&one->shared) == one->second);
 	}
 }
 
@@ -180,19 +183,20 @@ static bool is_worth_trying(const struct one_cpu *one)
 void one_cpu_tick(struct one_cpu *one, const _Atomic unsigned long *requests,
 		  int64_t tick_ns)
 {
-	int64_t until = clock_ns(CLOCK_MONOTONIC) + tick_ns;
-	unsigned long before = atomic_load(requests);
+	int64_t from = clock_ns(CLOCK_MONOTONIC);
+	unsigned long count = atomic_load(requests);
 
 	if (!atomic_load(&one->on) && is_worth_trying(one))
 		begin(one);
 	if (atomic_load(&one->on)) {
-		keep_on(one, requests, until);
+		keep_on(one, requests, tick_ns);
 		return;
 	}
 	if (one->rest > 0)
 		one->rest--;
-	sleep_until(until);
-	one->slept = atomic_load(requests) - before;
+	sleep_until(from + tick_ns);
+	one->slept = in_a_tick(atomic_load(requests) - count,
+			       clock_ns(CLOCK_MONOTONIC) - from, tick_ns);
 }
 
 bool one_cpu_follow(struct one_cpu *one, int *follows)

@@ -51,11 +51,12 @@ static const int allowed[] = {
 	/* Threads and signals within the process. */
 	CALL(futex), CALL(futex_time64), CALL(futex_waitv),
 	CALL(set_robust_list), CALL(rseq), CALL(gettid), CALL(sched_yield),
-	CALL(sched_getaffinity), CALL(getcpu), CALL(membarrier),
-	CALL(rt_sigaction), CALL(rt_sigprocmask), CALL(rt_sigpending),
-	CALL(rt_sigreturn), CALL(rt_sigsuspend), CALL(rt_sigtimedwait),
-	CALL(sigaltstack), CALL(sigreturn), CALL(restart_syscall), CALL(wait4),
-	CALL(waitid), CALL(exit), CALL(exit_group),
+	CALL(sched_getaffinity), CALL(sched_getscheduler), CALL(getcpu),
+	CALL(membarrier), CALL(rt_sigaction), CALL(rt_sigprocmask),
+	CALL(rt_sigpending), CALL(rt_sigreturn), CALL(rt_sigsuspend),
+	CALL(rt_sigtimedwait), CALL(sigaltstack), CALL(sigreturn),
+	CALL(restart_syscall), CALL(wait4), CALL(waitid), CALL(exit),
+	CALL(exit_group),
 	/* Clocks and what the process is. */
 	CALL(clock_gettime), CALL(clock_gettime64), CALL(clock_getres),
 	CALL(clock_nanosleep), CALL(clock_nanosleep_time64), CALL(nanosleep),

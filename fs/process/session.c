@@ -31,7 +31,7 @@
 /* After this to twice this a descriptor that is not used is closed. */
 #define IDLE_SECONDS 1
 
-/* What an arena of malloc's keeps for later: a read's buffer and some. */
+/* An arena of malloc's keeps so much for later, and has nothing larger. */
 #define FREE_MAX (2 * FILESYSTEM_MAX_WRITE)
 /* Threads that compute at a time are few. */
 #define ARENAS_MAX 4

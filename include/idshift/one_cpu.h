@@ -17,11 +17,14 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
-/* A thread that has not followed yet. */
+/* What a thread follows that is tied to none, or may be by who made it. */
+#define ONE_CPU_NONE (-1)
 #define ONE_CPU_UNKNOWN (-2)
 
 struct one_cpu {
+	pid_t free_thread;
 	bool possible; /* there are two, and no more: */
 	int first;
 	int second;
@@ -31,15 +34,19 @@ struct one_cpu {
 	/* Whose it is to call one_cpu_tick(): requests in a tick, ... */
 	unsigned long slept;   /* the last that was slept; 0: none was */
 	unsigned long without; /* that before it stayed awake */
-	unsigned long with;    /* the last awake; 0: it wasn't worth it */
+	unsigned long with;    /* the last that was worth it; 0: none was */
 	/* ... and ticks. */
-	unsigned int good; /* on end, awake and worth it */
+	unsigned int good; /* awake, and worth it */
 	unsigned int bad;
-	unsigned int rests; /* after it wasn't worth it again */
+	unsigned int rests; /* more each time it wasn't worth it */
 	unsigned int rest;  /* to go, unless requests come slower */
 };
 
-void one_cpu_init(struct one_cpu *one);
+/*
+ * `free_thread` never calls the functions below: all may run where it may,
+ * also when somebody has changed that.
+ */
+void one_cpu_init(struct one_cpu *one, pid_t free_thread);
 
 /*
  * Take a tick of so long, asleep, or awake where that helps.  One thread does
@@ -49,9 +56,9 @@ void one_cpu_tick(struct one_cpu *one, const _Atomic unsigned long *requests,
 		  int64_t tick_ns);
 
 /*
- * A reader, before it reads: true if it is to wait in the kernel.  `follows`
- * is the thread's own, ONE_CPU_UNKNOWN at first, as it may have been made by
- * one that was tied to a CPU.
+ * A reader, before it reads: true if it is to wait in the kernel.  And after,
+ * if it was, so as not to be tied while it has long to do.  `follows` is the
+ * thread's own, at first ONE_CPU_UNKNOWN if made while it is on.
  */
 bool one_cpu_follow(struct one_cpu *one, int *follows);
 

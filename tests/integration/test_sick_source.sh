@@ -113,22 +113,30 @@ ok "writable: write" inside sh -c "echo >>'$mnt/file'"
 
 # --- stuck: eight writes, each with a thread and a MiB of its own -------------
 
-threads() {
-	sed -n 's/^Threads:[^0-9]*//p' "/proc/$daemon/status"
+stuck_threads() {
+	grep -l "^State:.*D" /proc/"$daemon"/task/*/status 2>/dev/null | wc -l
+}
+eight_are_stuck() {
+	(($(stuck_threads) == 8))
+}
+thaw() {
+	fsfreeze --unfreeze "$disk"
+}
+thaw_at_end() {
+	local status=$?
+	thaw 2>/dev/null
+	return "$status"
 }
 rss() { # KB, of what isn't a file's
 	sed -n 's/^RssAnon:[^0-9]*\([0-9]*\) kB/\1/p' "/proc/$daemon/status"
-}
-eight_threads_more() { # THAN
-	(($(threads) >= $1 + 8))
 }
 no_more_memory() { # THAN
 	(($(rss) <= $1))
 }
 inside sh -c "cd '$mnt' && touch stuck1 stuck2 stuck3 stuck4 \
 	stuck5 stuck6 stuck7 stuck8 && cat stuck*"
-before=$(threads)
 memory=$(rss)
+trap 'thaw_at_end; bed_end' EXIT
 if fsfreeze --freeze "$disk"; then
 	writers=()
 	for i in {1..8}; do
@@ -136,9 +144,9 @@ if fsfreeze --freeze "$disk"; then
 			bs=1M count=1 status=none >"$T/log/stuck$i" &
 		writers+=($!)
 	done
-	ok "stuck: a thread for each" wait_for 10 eight_threads_more "$before"
+	ok "stuck: a thread for each" wait_for 10 eight_are_stuck
 	is "others are answered" "$(shown file)" "7:6 644"
-	ok "freed" fsfreeze --unfreeze "$disk"
+	ok "freed" thaw
 	wait "${writers[@]}"
 	if [[ $(cat "$daemon_log") == *"a sanitizer's build"* ]]; then
 		skip "their memory is given back" "sanitizers keep what was freed"
