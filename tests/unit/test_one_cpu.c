@@ -73,6 +73,15 @@ static void caller_end(struct caller *caller)
 	assert_int_equal(pthread_join(caller->thread, NULL), 0);
 }
 
+/* Where this thread may run. */
+static cpu_set_t own_cpus(void)
+{
+	cpu_set_t all;
+
+	assert_int_equal(sched_getaffinity(0, sizeof(all), &all), 0);
+	return all;
+}
+
 /* This thread's CPUs are to be the first of these, so many. */
 static void have_cpus(const cpu_set_t *all, int count)
 {
@@ -89,9 +98,8 @@ static void have_cpus(const cpu_set_t *all, int count)
 
 static int cpus_now(void)
 {
-	cpu_set_t now;
+	const cpu_set_t now = own_cpus();
 
-	assert_int_equal(sched_getaffinity(0, sizeof(now), &now), 0);
 	return CPU_COUNT(&now);
 }
 
@@ -106,11 +114,10 @@ static void test_fast_and_quiet(void **state)
 {
 	struct one_cpu one = { 0 };
 	struct caller caller = { .one = &one, .gains = 3, .calls = true };
-	cpu_set_t all;
+	const cpu_set_t all = own_cpus();
 	int follows = ONE_CPU_UNKNOWN;
 
 	(void)state;
-	assert_int_equal(sched_getaffinity(0, sizeof(all), &all), 0);
 	if (CPU_COUNT(&all) < 2)
 		skip();
 	have_cpus(&all, 2);
@@ -143,11 +150,10 @@ static void test_other_numbers(void **state)
 {
 	struct one_cpu one = { 0 };
 	struct caller caller = { .one = &one, .gains = 3, .calls = true };
-	cpu_set_t all;
+	const cpu_set_t all = own_cpus();
 	int follows = ONE_CPU_UNKNOWN;
 
 	(void)state;
-	assert_int_equal(sched_getaffinity(0, sizeof(all), &all), 0);
 	for (int count = 1; count <= CPU_COUNT(&all); count++) {
 		if (count == 2)
 			continue;
@@ -164,7 +170,6 @@ static void test_other_numbers(void **state)
 		caller_end(&caller);
 		assert_int_equal(sched_setaffinity(0, sizeof(all), &all), 0);
 	}
-	assert_int_equal(sched_setaffinity(0, sizeof(all), &all), 0);
 }
 
 /* Whether it was on, of so many ticks. */
@@ -184,10 +189,9 @@ static void test_no_gain(void **state)
 {
 	struct one_cpu one = { 0 };
 	struct caller caller = { .one = &one, .gains = 1, .calls = true };
-	cpu_set_t all;
+	const cpu_set_t all = own_cpus();
 
 	(void)state;
-	assert_int_equal(sched_getaffinity(0, sizeof(all), &all), 0);
 	if (CPU_COUNT(&all) < 2)
 		skip();
 	have_cpus(&all, 2);
