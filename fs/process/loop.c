@@ -18,6 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "idshift/clock.h"
 #include "idshift/filesystem.h"
 #include "idshift/one_cpu.h"
 #include "ending.h"
@@ -148,14 +149,6 @@ static void leave_reading(struct loop *loop)
 	(void)pthread_mutex_unlock(&loop->lock);
 }
 
-static int64_t now_ns(void)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
-}
-
 /* As libfuse would, but for splice(2): to copy costs less.  -errno. */
 static ssize_t read_request(struct worker *worker)
 {
@@ -187,7 +180,7 @@ static ssize_t receive(struct worker *worker)
 	bool shares = one_cpu_follow(&worker->loop->one_cpu, &worker->follows);
 	bool awake = worker->loop->stays_awake && !shares && worker->alone &&
 		     worker->tries > 0;
-	int64_t started = now_ns(), passed = 0;
+	int64_t started = clock_ns(CLOCK_MONOTONIC), passed = 0;
 	ssize_t got;
 
 	(void)pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, NULL);
@@ -196,7 +189,7 @@ static ssize_t receive(struct worker *worker)
 			(void)sched_yield();
 		else
 			(void)poll(&device, 1, -1);
-		passed = now_ns() - started;
+		passed = clock_ns(CLOCK_MONOTONIC) - started;
 	}
 	(void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
 	if (shares)
@@ -271,7 +264,7 @@ static int start_worker(struct loop *loop)
 
 	worker->loop = loop;
 	worker->follows =
-		atomic_load(&loop->one_cpu.on) ? ONE_CPU_UNKNOWN : ONE_CPU_NONE;
+		one_cpu_is_on(&loop->one_cpu) ? ONE_CPU_UNKNOWN : ONE_CPU_NONE;
 	if (worker->buffer.mem == NULL)
 		worker->buffer.mem = buffer_make();
 	if (worker->buffer.mem == NULL)
@@ -307,12 +300,8 @@ struct watch {
 /* What requests have used, not the watchdog itself: it may stay awake. */
 static int64_t cpu_ns(void)
 {
-	struct timespec all, own;
-
-	(void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &all);
-	(void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &own);
-	return (all.tv_sec - own.tv_sec) * INT64_C(1000000000) + all.tv_nsec -
-	       own.tv_nsec;
+	return clock_ns(CLOCK_PROCESS_CPUTIME_ID) -
+	       clock_ns(CLOCK_THREAD_CPUTIME_ID);
 }
 
 /*
@@ -321,7 +310,7 @@ static int64_t cpu_ns(void)
  */
 static bool is_worth_more(const struct loop *loop, const struct watch *watch)
 {
-	int64_t passed = now_ns() - watch->since;
+	int64_t passed = clock_ns(CLOCK_MONOTONIC) - watch->since;
 
 	if (loop->wanted >= loop->max_threads)
 		return false;
@@ -334,7 +323,7 @@ static bool is_worth_more(const struct loop *loop, const struct watch *watch)
 static void look_busy(struct loop *loop, struct watch *watch)
 {
 	if (watch->saturated++ == 0) {
-		watch->since = now_ns();
+		watch->since = clock_ns(CLOCK_MONOTONIC);
 		watch->used = cpu_ns();
 	}
 	if (watch->saturated <= SATURATED_TICKS)

@@ -4,11 +4,12 @@
 #include <sched.h>
 #include <time.h>
 
+#include "idshift/clock.h"
+
 /* In a tick of 2 ms.  Fewer wait for other things than to be woken. */
 #define FAST_REQUESTS 20
 /* Without a request for so long, there are no callers any more. */
 #define QUIET_NS INT64_C(250000)
-#define BOTH ONE_CPU_NONE
 /* It has to bring one request more in so many, ... */
 #define WORTH_PART 8
 /* ... but the scheduler takes some ticks to see where there is room, ... */
@@ -22,14 +23,6 @@
  */
 #define USED_TICKS 16
 
-static int64_t clock_ns(clockid_t clock)
-{
-	struct timespec now;
-
-	(void)clock_gettime(clock, &now);
-	return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
-}
-
 static void sleep_until(int64_t ns)
 {
 	const struct timespec until = { .tv_sec = ns / 1000000000,
@@ -38,13 +31,13 @@ static void sleep_until(int64_t ns)
 	(void)clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL);
 }
 
-/* BOTH: wherever the process may.  What fails only costs time. */
+/* ONE_CPU_NONE: wherever the process may.  What fails only costs time. */
 static void run_on(const struct one_cpu *one, int cpu)
 {
 	cpu_set_t set;
 
 	CPU_ZERO(&set);
-	if (cpu != BOTH)
+	if (cpu != ONE_CPU_NONE)
 		CPU_SET((size_t)cpu, &set);
 	else if (sched_getaffinity(one->free_thread, sizeof(set), &set) < 0)
 		return;
@@ -76,6 +69,12 @@ void one_cpu_init(struct one_cpu *one, pid_t free_thread)
 	one->possible = sched_getscheduler(0) == SCHED_OTHER &&
 			find_two(one, &one->first, &one->second);
 	atomic_init(&one->reader, one->first);
+	atomic_init(&one->shared, ONE_CPU_NONE);
+}
+
+bool one_cpu_is_on(const struct one_cpu *one)
+{
+	return atomic_load(&one->shared) != ONE_CPU_NONE;
 }
 
 /* Somebody may have used taskset(1) since. */
@@ -92,7 +91,6 @@ static void keep_awake(struct one_cpu *one, bool second)
 {
 	run_on(one, second ? one->second : one->first);
 	atomic_store(&one->shared, second ? one->first : one->second);
-	atomic_store(&one->on, true);
 }
 
 /* Awake for the rest of a tick; false if the requests end before it does. */
@@ -127,8 +125,8 @@ static void begin(struct one_cpu *one)
 
 static void end(struct one_cpu *one)
 {
-	atomic_store(&one->on, false);
-	run_on(one, BOTH);
+	atomic_store(&one->shared, ONE_CPU_NONE);
+	run_on(one, ONE_CPU_NONE);
 	if (one->with > 0)
 		one->rests = 0;
 	else if (one->rests < RESTS_MAX)
@@ -186,9 +184,9 @@ void one_cpu_tick(struct one_cpu *one, const _Atomic unsigned long *requests,
 	int64_t from = clock_ns(CLOCK_MONOTONIC);
 	unsigned long count = atomic_load(requests);
 
-	if (!atomic_load(&one->on) && is_worth_trying(one))
+	if (!one_cpu_is_on(one) && is_worth_trying(one))
 		begin(one);
-	if (atomic_load(&one->on)) {
+	if (one_cpu_is_on(one)) {
 		keep_on(one, requests, tick_ns);
 		return;
 	}
@@ -201,17 +199,16 @@ void one_cpu_tick(struct one_cpu *one, const _Atomic unsigned long *requests,
 
 bool one_cpu_follow(struct one_cpu *one, int *follows)
 {
-	int cpu = BOTH;
+	int cpu;
 
 	if (!one->possible)
 		return false;
-	if (atomic_load(&one->on))
-		cpu = atomic_load(&one->shared);
-	else
+	cpu = atomic_load(&one->shared);
+	if (cpu == ONE_CPU_NONE)
 		atomic_store_explicit(&one->reader, sched_getcpu(),
 				      memory_order_relaxed);
 	if (cpu != *follows)
 		run_on(one, cpu);
 	*follows = cpu;
-	return cpu != BOTH;
+	return cpu != ONE_CPU_NONE;
 }

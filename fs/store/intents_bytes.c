@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "idshift/backing.h"
+#include "idshift/clock.h"
 
 #define MAGIC UINT32_C(0x49445331)
 
@@ -42,10 +43,7 @@ int64_t intent_ns(const struct statx_timestamp *time)
 /* As the kernel stamps files. */
 static int64_t now_ns(void)
 {
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_REALTIME_COARSE, &now);
-	return now.tv_sec * INTENT_SECOND_NS + now.tv_nsec;
+	return clock_ns(CLOCK_REALTIME_COARSE);
 }
 
 int64_t intent_birth(const struct statx *stx)

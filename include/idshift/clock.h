@@ -5,6 +5,14 @@
 #include <stdint.h>
 #include <time.h>
 
+static inline int64_t clock_ns(clockid_t clock)
+{
+	struct timespec now;
+
+	(void)clock_gettime(clock, &now);
+	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
 /* For spans, to some milliseconds.  It wraps after 49 days. */
 static inline uint32_t clock_coarse_ms(void)
 {

@@ -29,8 +29,8 @@ struct one_cpu {
 	int first;
 	int second;
 	_Atomic int reader; /* where one has read last */
-	_Atomic int shared; /* while on: by callers and readers */
-	_Atomic bool on;
+	_Atomic int
+		shared; /* by callers and readers; ONE_CPU_NONE: it is off */
 	/* Whose it is to call one_cpu_tick(): requests in a tick, ... */
 	unsigned long slept;   /* the last that was slept; 0: none was */
 	unsigned long without; /* that before it stayed awake */
@@ -47,6 +47,8 @@ struct one_cpu {
  * also when somebody has changed that.
  */
 void one_cpu_init(struct one_cpu *one, pid_t free_thread);
+
+bool one_cpu_is_on(const struct one_cpu *one);
 
 /*
  * Take a tick of so long, asleep, or awake where that helps.  One thread does

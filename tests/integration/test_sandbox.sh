@@ -126,8 +126,8 @@ done
 for what in socket fork kill code mprotect setuid prctl personality openat2 \
 	chown lchown access lsetxattr chmod-setuid fchmodat-setuid \
 	fchmodat2-setuid create-setuid create-setgid signal-owner lease \
-	clone-namespace tgkill sigqueue pidfd affinity prlimit terminal seccomp aio \
-	inotify; do
+	clone-namespace tgkill sigqueue pidfd affinity prlimit terminal seccomp \
+	aio inotify; do
 	is "no such call: $what" "$(try $what)" "$unknown"
 done
 is "nothing has come of it" \

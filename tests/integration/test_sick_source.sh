@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # time-limit: 240
-# A source that is full, read-only, stuck, gone or broken: its error is the caller's,
-# nothing is half made, and all works again when the source does.
+# A source that is full, read-only, stuck, gone or broken: its error is the
+# caller's, nothing is half made, and all works again when the source does.
 . "$(dirname "$0")/lib.sh"
 need_root
 need_allow_other

@@ -7,16 +7,20 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
+#include "idshift/clock.h"
+
+#define REQUEST_NS 10000
 #define TICK_NS INT64_C(2000000)
 /* Ticks in which it has to come about: a busy machine has its say. */
 #define PATIENCE 5000
 
-/* A caller whose requests come fast, as long as `calls`: one in 10 us. */
+/* A caller whose requests come fast, as long as `calls`. */
 struct caller {
 	pthread_t thread;
 	const struct one_cpu *one;
@@ -27,50 +31,28 @@ struct caller {
 	_Atomic bool ends;
 };
 
-static int64_t now_us(void)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * INT64_C(1000000) + now.tv_nsec / 1000;
-}
-
 /* By the clock, whatever the machine makes of its sleep. */
 static void *call(void *data)
 {
 	const struct timespec pause = { .tv_nsec = 20000 };
 	struct caller *caller = data;
-	int64_t last = now_us();
+	int64_t last = clock_ns(CLOCK_MONOTONIC);
 
 	atomic_store(&caller->tid, gettid());
 	while (!atomic_load(&caller->ends)) {
 		unsigned long due;
 
 		(void)nanosleep(&pause, NULL);
-		due = (unsigned long)(now_us() - last) / 10;
-		last += (int64_t)due * 10;
+		due = (unsigned long)(clock_ns(CLOCK_MONOTONIC) - last) /
+		      REQUEST_NS;
+		last += (int64_t)due * REQUEST_NS;
 		if (atomic_load(&caller->calls))
 			atomic_fetch_add(&caller->requests,
-					 atomic_load(&caller->one->on) ?
+					 one_cpu_is_on(caller->one) ?
 						 due * caller->gains :
 						 due);
 	}
 	return NULL;
-}
-
-/* It may run where this thread may now, and stays so. */
-static void caller_start(struct caller *caller)
-{
-	assert_int_equal(pthread_create(&caller->thread, NULL, call, caller),
-			 0);
-	while (atomic_load(&caller->tid) == 0)
-		(void)sched_yield();
-}
-
-static void caller_end(struct caller *caller)
-{
-	atomic_store(&caller->ends, true);
-	assert_int_equal(pthread_join(caller->thread, NULL), 0);
 }
 
 /* Where this thread may run. */
@@ -103,128 +85,151 @@ static int cpus_now(void)
 	return CPU_COUNT(&now);
 }
 
-static bool becomes(struct one_cpu *one, const struct caller *caller, bool on)
+struct bed {
+	struct one_cpu one;
+	struct caller caller;
+	cpu_set_t all; /* before */
+	bool began;
+};
+
+static int setup(void **state)
 {
-	for (int i = 0; i < PATIENCE && atomic_load(&one->on) != on; i++)
-		one_cpu_tick(one, &caller->requests, TICK_NS);
-	return atomic_load(&one->on) == on;
+	struct bed *bed = calloc(1, sizeof(*bed));
+
+	assert_non_null(bed);
+	bed->all = own_cpus();
+	*state = bed;
+	return 0;
 }
 
-static void test_fast_and_quiet(void **state)
+static void end(struct bed *bed)
 {
-	struct one_cpu one = { 0 };
-	struct caller caller = { .one = &one, .gains = 3, .calls = true };
-	const cpu_set_t all = own_cpus();
-	int follows = ONE_CPU_UNKNOWN;
-
-	(void)state;
-	if (CPU_COUNT(&all) < 2)
-		skip();
-	have_cpus(&all, 2);
-	caller_start(&caller);
-	one_cpu_init(&one, atomic_load(&caller.tid));
-
-	assert_false(one_cpu_follow(&one, &follows));
-	assert_true(becomes(&one, &caller, true));
-	assert_int_equal(cpus_now(), 1);
-	assert_int_not_equal(sched_getcpu(), atomic_load(&one.shared));
-	assert_true(one_cpu_follow(&one, &follows));
-	assert_int_equal(follows, atomic_load(&one.shared));
-	assert_int_equal(sched_getcpu(), follows);
-
-	atomic_store(&caller.calls, false);
-	assert_true(becomes(&one, &caller, false));
-	assert_int_equal(cpus_now(), 2);
-	assert_false(one_cpu_follow(&one, &follows));
-	/* Somebody's taskset(1) while it is off is none of its business. */
-	have_cpus(&all, 1);
-	assert_false(one_cpu_follow(&one, &follows));
-	assert_int_equal(cpus_now(), 1);
-
-	caller_end(&caller);
-	assert_int_equal(sched_setaffinity(0, sizeof(all), &all), 0);
-}
-
-/* Neither where there is one alone nor where a third is idle. */
-static void test_other_numbers(void **state)
-{
-	struct one_cpu one = { 0 };
-	struct caller caller = { .one = &one, .gains = 3, .calls = true };
-	const cpu_set_t all = own_cpus();
-	int follows = ONE_CPU_UNKNOWN;
-
-	(void)state;
-	for (int count = 1; count <= CPU_COUNT(&all); count++) {
-		if (count == 2)
-			continue;
-		have_cpus(&all, count);
-		atomic_store(&caller.ends, false);
-		atomic_store(&caller.tid, 0);
-		caller_start(&caller);
-		one_cpu_init(&one, atomic_load(&caller.tid));
-		for (int i = 0; i < 20; i++)
-			one_cpu_tick(&one, &caller.requests, TICK_NS);
-		assert_false(atomic_load(&one.on));
-		assert_false(one_cpu_follow(&one, &follows));
-		assert_int_equal(cpus_now(), count);
-		caller_end(&caller);
-		assert_int_equal(sched_setaffinity(0, sizeof(all), &all), 0);
+	if (bed->began) {
+		atomic_store(&bed->caller.ends, true);
+		assert_int_equal(pthread_join(bed->caller.thread, NULL), 0);
 	}
+	bed->began = false;
+	assert_int_equal(sched_setaffinity(0, sizeof(bed->all), &bed->all), 0);
 }
 
-/* Whether it was on, of so many ticks. */
-static int ticks_on(struct one_cpu *one, const struct caller *caller, int ticks)
+static int teardown(void **state)
+{
+	end(*state);
+	free(*state);
+	return 0;
+}
+
+/* With so many CPUs, and a caller who gains as much: he may run on all. */
+static void begin(struct bed *bed, int cpus, unsigned long gains)
+{
+	struct caller *caller = &bed->caller;
+
+	if (CPU_COUNT(&bed->all) < cpus)
+		skip();
+	have_cpus(&bed->all, cpus);
+	bed->caller = (struct caller){ .one = &bed->one, .gains = gains };
+	assert_int_equal(pthread_create(&caller->thread, NULL, call, caller),
+			 0);
+	bed->began = true;
+	while (atomic_load(&caller->tid) == 0)
+		(void)sched_yield();
+	one_cpu_init(&bed->one, atomic_load(&caller->tid));
+	atomic_store(&caller->calls, true);
+}
+
+/* In how many of so many ticks it was on. */
+static int ticks_on(struct bed *bed, int ticks)
 {
 	int on = 0;
 
 	for (int i = 0; i < ticks; i++) {
-		one_cpu_tick(one, &caller->requests, TICK_NS);
-		on += atomic_load(&one->on);
+		one_cpu_tick(&bed->one, &bed->caller.requests, TICK_NS);
+		on += one_cpu_is_on(&bed->one);
 	}
 	return on;
+}
+
+static bool becomes(struct bed *bed, bool on)
+{
+	for (int i = 0; i < PATIENCE && one_cpu_is_on(&bed->one) != on; i++)
+		(void)ticks_on(bed, 1);
+	return one_cpu_is_on(&bed->one) == on;
+}
+
+static void test_fast_and_quiet(void **state)
+{
+	struct bed *bed = *state;
+	struct one_cpu *one = &bed->one;
+	int follows = ONE_CPU_UNKNOWN;
+
+	begin(bed, 2, 3);
+	assert_false(one_cpu_follow(one, &follows));
+	assert_true(becomes(bed, true));
+	assert_int_equal(cpus_now(), 1);
+	assert_int_not_equal(sched_getcpu(), atomic_load(&one->shared));
+	assert_true(one_cpu_follow(one, &follows));
+	assert_int_equal(follows, atomic_load(&one->shared));
+	assert_int_equal(sched_getcpu(), follows);
+
+	atomic_store(&bed->caller.calls, false);
+	assert_true(becomes(bed, false));
+	assert_int_equal(cpus_now(), 2);
+	assert_false(one_cpu_follow(one, &follows));
+	/* Somebody's taskset(1) while it is off is none of its business. */
+	have_cpus(&bed->all, 1);
+	assert_false(one_cpu_follow(one, &follows));
+	assert_int_equal(cpus_now(), 1);
 }
 
 /* Who isn't any faster by it is left alone more and more. */
 static void test_no_gain(void **state)
 {
-	struct one_cpu one = { 0 };
-	struct caller caller = { .one = &one, .gains = 1, .calls = true };
-	const cpu_set_t all = own_cpus();
+	struct bed *bed = *state;
 
-	(void)state;
-	if (CPU_COUNT(&all) < 2)
-		skip();
-	have_cpus(&all, 2);
-	caller_start(&caller);
-	one_cpu_init(&one, atomic_load(&caller.tid));
-	(void)ticks_on(&one, &caller, 200);
-	assert_true(ticks_on(&one, &caller, 60) < 20);
-	caller_end(&caller);
-	assert_int_equal(sched_setaffinity(0, sizeof(all), &all), 0);
+	begin(bed, 2, 1);
+	(void)ticks_on(bed, 200);
+	assert_true(ticks_on(bed, 60) < 20);
+}
+
+/* Neither where there is one alone nor where a third is idle. */
+static void test_other_numbers(void **state)
+{
+	struct bed *bed = *state;
+
+	for (int count = 1; count <= CPU_COUNT(&bed->all); count++) {
+		int follows = ONE_CPU_UNKNOWN;
+
+		if (count == 2)
+			continue;
+		begin(bed, count, 3);
+		assert_int_equal(ticks_on(bed, 20), 0);
+		assert_false(one_cpu_follow(&bed->one, &follows));
+		assert_int_equal(cpus_now(), count);
+		end(bed);
+	}
 }
 
 /* Requests that come one by one are none of its business. */
 static void test_slow(void **state)
 {
-	_Atomic unsigned long requests = 0;
-	struct one_cpu one;
+	struct bed *bed = *state;
 
-	(void)state;
-	one_cpu_init(&one, getpid());
+	one_cpu_init(&bed->one, getpid());
 	for (int i = 0; i < 20; i++) {
-		atomic_fetch_add(&requests, 3);
-		one_cpu_tick(&one, &requests, TICK_NS);
-		assert_false(atomic_load(&one.on));
+		atomic_fetch_add(&bed->caller.requests, 3);
+		assert_int_equal(ticks_on(bed, 1), 0);
 	}
 }
+
+#define TEST(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_fast_and_quiet),
-		cmocka_unit_test(test_no_gain),
-		cmocka_unit_test(test_other_numbers),
-		cmocka_unit_test(test_slow),
+		TEST(test_fast_and_quiet),
+		TEST(test_no_gain),
+		TEST(test_other_numbers),
+		TEST(test_slow),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
