@@ -89,6 +89,9 @@ mount_by=(prlimit --nofile=1024:1024)
 mount_fs sergio "$src" "$mnt" -o attr_timeout=600,entry_timeout=600 || exit 1
 as sergio ls -l "$mnt" "$mnt/many" >/dev/null
 before=$(rss)
+# To grow later would make all wait, 10 ms each time.
+room=$(awk '/^FDSize:/ { print $2 }' "/proc/$daemon/status")
+ok "there is room for all descriptors from the start" test "$room" -gt 256
 
 is "a walk of $files files in $dirs directories" "$(walk "$mnt/many")" \
 	"$files 1000"
