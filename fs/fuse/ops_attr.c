@@ -75,6 +75,7 @@ struct attr_change {
 	bool of_writeback;
 	struct statx stx;
 	struct view view;
+	unsigned int absent; /* what stood beside it before */
 };
 
 static bool owner_or_capable(const struct attr_change *c)
@@ -134,8 +135,10 @@ static int wanted_view(const struct attr_change *c, struct view *ret)
 
 static int apply(struct attr_change *c, const struct view *want)
 {
-	int r = records_apply(&c->fs->records, c->node->fd, &c->stx, want);
+	int r = records_apply(&c->fs->records, c->node->fd, &c->stx, c->absent,
+			      want);
 
+	c->absent = 0;
 	if (r == 0)
 		c->view = *want;
 	return r;
@@ -333,6 +336,7 @@ static int do_setattr(struct filesystem *fs, fuse_req_t req, fuse_ino_t ino,
 	(void)pthread_mutex_lock(lock);
 	r = node_open_look(fs, ino, true, &node, &change.stx, &seen);
 	change.view = seen.view;
+	change.absent = seen.absent;
 	if (r == 0)
 		r = change_attributes(&change);
 	(void)pthread_mutex_unlock(lock);

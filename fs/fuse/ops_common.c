@@ -144,7 +144,7 @@ int widen(const struct filesystem *fs, const struct caller *caller,
 	if (r == 0)
 		r = view_grants(fs, caller, &view, wanted);
 	if (r == 0)
-		r = records_apply(&fs->records, node->fd, &stx, &view);
+		r = records_apply(&fs->records, node->fd, &stx, 0, &view);
 	(void)pthread_mutex_unlock(node_change_lock(node));
 	return r < 0 ? -EACCES : 0;
 }

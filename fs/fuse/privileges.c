@@ -64,7 +64,7 @@ int drop_privileges(struct filesystem *fs, fuse_req_t req, uint64_t ino)
 			/* Another's loses them on disk, as it is written. */
 			if (view_is_ours(fs->policy, &disk))
 				r = records_apply(&fs->records, node.fd, &stx,
-						  &view);
+						  0, &view);
 			/* A write's reply carries no mode. */
 			(void)fuse_lowlevel_notify_inval_inode(fs->session, ino,
 							       -1, 0);

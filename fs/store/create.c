@@ -126,7 +126,7 @@ int creation_complete(const struct records *records, int fd,
 	if (disk_default_acl)
 		want->mode =
 			(want->mode & ~(mode_t)0777) | (stx->stx_mode & 0777);
-	r = records_apply(records, fd, stx, want);
+	r = records_apply(records, fd, stx, 0, want);
 	if (r == 0 && default_acl != NULL && S_ISDIR(stx->stx_mode))
 		r = records_acl_hand_on(records, fd, stx, default_acl);
 	return r;

@@ -92,7 +92,7 @@ static bool is_made(const struct records *records,
 	    intent_ns(&now->stx_ctime) < head->began ||
 	    (birth != 0 && birth < head->began))
 		return false;
-	if (recorded_read(records, fd, now, true, &recorded) < 0)
+	if (recorded_read(records, fd, now, 0, true, &recorded) < 0)
 		return false;
 	return recorded.len == 0 ||
 	       (container_id_equal(recorded.view.uid, head->want.uid) &&

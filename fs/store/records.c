@@ -75,7 +75,8 @@ static bool may_be_recorded(const struct records *records,
 }
 
 int recorded_read(const struct records *records, int path_fd,
-		  const struct statx *stx, bool with_acl, struct recorded *ret)
+		  const struct statx *stx, unsigned int absent, bool with_acl,
+		  struct recorded *ret)
 {
 	struct disk_owner disk = backing_owner(stx);
 	struct override_stat record;
@@ -88,8 +89,9 @@ int recorded_read(const struct records *records, int path_fd,
 	/* Strangers' records don't count: don't even look. */
 	if (!may_be_recorded(records, &disk))
 		return 0;
-	if (records_cache_get(records->cache, stx, true, &known) &&
-	    (known.absent & SIDE_BIT(SIDE_OVERRIDE_STAT)) != 0)
+	if (records_cache_get(records->cache, stx, true, &known))
+		absent |= known.absent;
+	if ((absent & SIDE_BIT(SIDE_OVERRIDE_STAT)) != 0)
 		return 0;
 	r = read_record(records, path_fd, stx, ret);
 	if (r < 0 || ret->len == 0)
@@ -144,7 +146,8 @@ static int look(const struct records *records, int path_fd,
 					     side_present(path_fd));
 	view_of(records->policy, &disk, NULL, &ret->view);
 	if (recorded && (ret->absent & SIDE_BIT(SIDE_OVERRIDE_STAT)) == 0) {
-		r = recorded_read(records, path_fd, stx, false, &now);
+		r = recorded_read(records, path_fd, stx, ret->absent, false,
+				  &now);
 		ret->view = now.view;
 		ret->view.acl = NULL;
 		if (r == 0 && now.len == 0)

@@ -183,7 +183,7 @@ static int access_recorded(const struct records *records, int path_fd,
 			   struct acl **ret)
 {
 	_cleanup_recorded_ struct recorded now = { .acl = NULL };
-	int r = recorded_read(records, path_fd, stx, true, &now);
+	int r = recorded_read(records, path_fd, stx, 0, true, &now);
 
 	if (r < 0 && r != -EACCES)
 		return r;

@@ -12,6 +12,7 @@ struct change {
 	const struct records *records;
 	int path_fd;
 	const struct statx *stx;
+	unsigned int absent; /* what it is known not to have */
 	struct recorded old;
 	struct acl *old_disk_acl; /* read only if it is to be changed */
 	struct view full;	  /* what is wanted, nothing left open */
@@ -319,14 +320,16 @@ static int change_lend(struct change *c, bool unread, const struct view *want,
 	if (r < 0 || !unread)
 		return r;
 	recorded_done(&c->old);
-	r = recorded_read(c->records, c->path_fd, c->stx, true, &c->old);
+	r = recorded_read(c->records, c->path_fd, c->stx, c->absent, true,
+			  &c->old);
 	return r < 0 ? r : change_plan(c, want, forget_acl);
 }
 
 static int change_all(struct change *c, const struct view *want,
 		      bool forget_acl, const struct disk_acl_change *disk_acl)
 {
-	int r = recorded_read(c->records, c->path_fd, c->stx, true, &c->old);
+	int r = recorded_read(c->records, c->path_fd, c->stx, c->absent, true,
+			      &c->old);
 	bool unread = r == -EACCES;
 	bool lend = side_in_xattr(c->stx) && !c->records->policy->real_owners &&
 		    (unread || (c->mode & S_IWUSR) == 0);
@@ -348,37 +351,55 @@ static int change_all(struct change *c, const struct view *want,
 	return r < 0 ? r : change_run(c, disk_acl);
 }
 
-int records_change(const struct records *records, int path_fd,
-		   const struct statx *stx, const struct view *want,
-		   bool forget_acl, const struct disk_acl_change *disk_acl)
+static struct change change_of(const struct records *records, int path_fd,
+			       const struct statx *stx)
 {
-	struct disk_owner disk = backing_owner(stx);
-	struct change c = {
+	return (struct change){
 		.records = records,
 		.path_fd = path_fd,
 		.stx = stx,
 		.mode = stx->stx_mode & MODE_BITS,
 		.intent = INTENT_NONE,
 	};
+}
+
+static int change_object(struct change *c, const struct view *want,
+			 bool forget_acl,
+			 const struct disk_acl_change *disk_acl)
+{
+	const struct records *records = c->records;
+	struct disk_owner disk = backing_owner(c->stx);
 	int r;
 
 	if (!view_is_ours(records->policy, &disk))
 		return -EPERM;
-	r = change_all(&c, want, forget_acl, disk_acl);
+	r = change_all(c, want, forget_acl, disk_acl);
 	if (r < 0)
-		change_undo(&c);
-	records_cache_drop(records->cache, stx);
-	intent_end(records, c.intent);
-	recorded_done(&c.old);
-	acl_free(c.old_disk_acl);
-	acl_free(c.acl);
+		change_undo(c);
+	records_cache_drop(records->cache, c->stx);
+	intent_end(records, c->intent);
+	recorded_done(&c->old);
+	acl_free(c->old_disk_acl);
+	acl_free(c->acl);
 	return r;
 }
 
+int records_change(const struct records *records, int path_fd,
+		   const struct statx *stx, const struct view *want,
+		   bool forget_acl, const struct disk_acl_change *disk_acl)
+{
+	struct change c = change_of(records, path_fd, stx);
+
+	return change_object(&c, want, forget_acl, disk_acl);
+}
+
 int records_apply(const struct records *records, int path_fd,
-		  const struct statx *stx, const struct view *want)
+		  const struct statx *stx, unsigned int absent,
+		  const struct view *want)
 {
 	static const struct disk_acl_change keep = { .set = NULL };
+	struct change c = change_of(records, path_fd, stx);
 
-	return records_change(records, path_fd, stx, want, false, &keep);
+	c.absent = absent;
+	return change_object(&c, want, false, &keep);
 }

@@ -17,12 +17,14 @@ struct recorded {
 };
 
 /*
- * Read the record, and the ACL where the mode depends on it or with_acl asks
- * for it.  For an object that is not ours there is nothing recorded.  -EACCES
- * when the disk's mode hides the record; *ret is then as without a record.
+ * Read the record, unless it is known to be absent (a side's bit), and the ACL
+ * where the mode depends on it or with_acl asks for it.  For an object that is
+ * not ours there is nothing recorded.  -EACCES when the disk's mode hides the
+ * record; *ret is then as without a record.
  */
 int recorded_read(const struct records *records, int path_fd,
-		  const struct statx *stx, bool with_acl, struct recorded *ret);
+		  const struct statx *stx, unsigned int absent, bool with_acl,
+		  struct recorded *ret);
 void recorded_done(struct recorded *recorded);
 #define _cleanup_recorded_ __attribute__((cleanup(recorded_done)))
 

@@ -76,13 +76,16 @@ void records_made(const struct records *records,
  * Bring the object to the wanted view (ids of ID_NONE stay as they are seen):
  * group and mode on disk, record made or removed, ctime moved.  A recorded
  * ACL follows the mode as chmod(2) makes it, or is replaced by want->acl
- * unless that is NULL.  *stx is the state before; stat again afterwards.  On
- * failure all is as before, as far as the disk lets us.
+ * unless that is NULL.  *stx is the state before, `absent` the sides that the
+ * caller has just seen it not to have (records_look()), 0: he hasn't looked;
+ * stat again afterwards.  On failure all is as before, as far as the disk lets
+ * us.
  *
  * -EPERM  the object is not ours
  */
 int records_apply(const struct records *records, int path_fd,
-		  const struct statx *stx, const struct view *want);
+		  const struct statx *stx, unsigned int absent,
+		  const struct view *want);
 
 /* The object is gone for good (no name left, last reference dropped). */
 void records_forget(const struct records *records, int path_fd,

@@ -236,7 +236,7 @@ int apply(const struct store *store, const char *name, uint32_t uid,
 		.mode = (stx.stx_mode & S_IFMT) | mode,
 	};
 
-	r = records_apply(&store->records, fd, &stx, &want);
+	r = records_apply(&store->records, fd, &stx, 0, &want);
 	(void)close(fd);
 	return r;
 }

@@ -50,7 +50,7 @@ static int apply(const struct change *change, int path_fd,
 	if (r < 0)
 		return r;
 	view.mode = (view.mode & S_IFMT) | mode;
-	return records_apply(&change->target.records, path_fd, stx, &view);
+	return records_apply(&change->target.records, path_fd, stx, 0, &view);
 }
 
 static mode_t current_umask(void)

@@ -58,7 +58,7 @@ static int apply(const struct change *change, int path_fd,
 	if (container_id_is_mapped(wanted->to.gid))
 		view.gid = wanted->to.gid;
 	view.mode = (view.mode & S_IFMT) | mode;
-	r = records_apply(records, path_fd, stx, &view);
+	r = records_apply(records, path_fd, stx, 0, &view);
 	/* The kernel has it removed before (security_inode_killpriv()). */
 	if (r == 0 && S_ISREG(stx->stx_mode))
 		r = records_capability_remove(records, path_fd, stx);
