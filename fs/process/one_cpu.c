@@ -6,8 +6,11 @@
 
 #include "idshift/clock.h"
 
-/* In a tick of 2 ms.  Fewer wait for other things than to be woken. */
-#define FAST_REQUESTS 20
+/*
+ * In a tick of 2 ms.  Fewer wait for other things than to be woken, which takes
+ * up to 50 us, and a request is two or three of that.
+ */
+#define FAST_REQUESTS 8
 /* Without a request for so long, there are no callers any more. */
 #define QUIET_NS INT64_C(250000)
 /* It has to bring one request more in so many, ... */
