@@ -35,8 +35,8 @@ static const int allowed[] = {
 	CALL(renameat), CALL(renameat2), CALL(fchownat), CALL(utimensat),
 	CALL(utimensat_time64), CALL(truncate), CALL(truncate64),
 	CALL(ftruncate), CALL(ftruncate64), CALL(fallocate), CALL(getxattr),
-	CALL(lgetxattr), CALL(setxattr), CALL(listxattr), CALL(removexattr),
-	SETXATTRAT, GETXATTRAT, LISTXATTRAT, REMOVEXATTRAT,
+	CALL(lgetxattr), CALL(setxattr), CALL(fsetxattr), CALL(listxattr),
+	CALL(removexattr), SETXATTRAT, GETXATTRAT, LISTXATTRAT, REMOVEXATTRAT,
 	CALL(name_to_handle_at),
 	/* Data. */
 	CALL(read), CALL(readv), CALL(pread64), CALL(preadv), CALL(preadv2),

@@ -274,6 +274,11 @@ int backing_setxattr(int path_fd, const char *name, const void *value,
 {
 	char path[PROC_PATH_MAX];
 
+	/* EBADF: it is a path fd. */
+	if (fsetxattr(path_fd, name, value, size, flags) == 0)
+		return 0;
+	if (errno != EBADF)
+		return -errno;
 	return result(
 		setxattr(proc_path(path_fd, path), name, value, size, flags));
 }
@@ -297,7 +302,11 @@ int backing_link(int fd, int dir_fd, const char *name)
 {
 	char path[PROC_PATH_MAX];
 
-	/* AT_EMPTY_PATH needs CAP_DAC_READ_SEARCH before Linux 6.10. */
+	if (linkat(fd, "", dir_fd, name, AT_EMPTY_PATH) == 0)
+		return 0;
+	/* It needs CAP_DAC_READ_SEARCH before Linux 6.10. */
+	if (errno != ENOENT)
+		return -errno;
 	return result(linkat(AT_FDCWD, proc_path(fd, path), dir_fd, name,
 			     AT_SYMLINK_FOLLOW));
 }

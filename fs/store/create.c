@@ -118,15 +118,16 @@ static int making_begin(struct making *m, const struct creation *creation)
 }
 
 int creation_complete(const struct records *records, int fd,
-		      const struct statx *stx, bool disk_default_acl,
-		      const struct acl *default_acl, struct view *want)
+		      const struct statx *stx, unsigned int absent,
+		      bool disk_default_acl, const struct acl *default_acl,
+		      struct view *want)
 {
 	int r;
 
 	if (disk_default_acl)
 		want->mode =
 			(want->mode & ~(mode_t)0777) | (stx->stx_mode & 0777);
-	r = records_apply(records, fd, stx, 0, want);
+	r = records_apply(records, fd, stx, absent, want);
 	if (r == 0 && default_acl != NULL && S_ISDIR(stx->stx_mode))
 		r = records_acl_hand_on(records, fd, stx, default_acl);
 	return r;
@@ -147,14 +148,15 @@ static int finish(struct making *m, int fd)
 	    stx->stx_uid == m->plan.uid.value &&
 	    stx->stx_gid == m->plan.gid.value &&
 	    (stx->stx_mode & MODE_BITS) == m->plan.mode) {
-		records_made(&records, &m->moment, stx, &m->want);
+		records_made(&records, &m->moment, stx, &m->want, false);
 		return 0;
 	}
 	/* There is one already, or no name that needs one. */
 	if (!m->plain)
 		records.intents = NULL;
-	r = creation_complete(&records, fd, stx, c->disk_default_acl,
-			      c->default_acl, &m->want);
+	r = creation_complete(&records, fd, stx,
+			      records_absent_of_new(&records, stx),
+			      c->disk_default_acl, c->default_acl, &m->want);
 	return r < 0 ? r : backing_stat(fd, &m->stx);
 }
 
@@ -234,11 +236,16 @@ static int create_unnamed(struct making *m)
 	r = backing_stat(fd, &m->stx);
 	if (r == 0)
 		r = finish(m, fd);
+	m->moment = records_moment(c->records->cache);
 	if (r == 0)
 		r = backing_link(fd, c->dir_fd, c->name);
 	if (r == 0)
 		r = backing_stat(fd, &m->stx);
-	return r < 0 ? r : take_fd(&fd);
+	if (r < 0)
+		return r;
+	if (!c->disk_default_acl && c->default_acl == NULL)
+		records_made(c->records, &m->moment, &m->stx, &m->want, true);
+	return take_fd(&fd);
 }
 
 static void made_as(const struct making *m, struct statx *ret_stx,

@@ -6,12 +6,13 @@
 #include "idshift/records.h"
 
 /*
- * Bring what was made, whose state is `stx`, to the wanted view.  What the
- * source's file system made of its default ACL becomes want->mode;
- * default_acl (NULL: none) is recorded for a directory.
+ * Bring what was made, whose state is `stx`, to the wanted view; absent as for
+ * records_apply().  What the source's file system made of its default ACL
+ * becomes want->mode; default_acl (NULL: none) is recorded for a directory.
  */
 int creation_complete(const struct records *records, int fd,
-		      const struct statx *stx, bool disk_default_acl,
-		      const struct acl *default_acl, struct view *want);
+		      const struct statx *stx, unsigned int absent,
+		      bool disk_default_acl, const struct acl *default_acl,
+		      struct view *want);
 
 #endif

@@ -123,7 +123,7 @@ static int redo_creation(const struct records *records,
 		return r;
 	r = intent_read_acl(head, buf, INTENT_DEFAULT_ACL, &default_acl);
 	return r < 0 ? r :
-		       creation_complete(records, fd, &stx,
+		       creation_complete(records, fd, &stx, 0,
 					 head->disk_default_acl != 0,
 					 default_acl, want);
 }

@@ -269,16 +269,24 @@ int records_look_child(const struct records *records, int dir_fd,
 	return 0;
 }
 
+unsigned int records_absent_of_new(const struct records *records,
+				   const struct statx *stx)
+{
+	return lists_sides(records, stx) ? SIDE_ALL : 0;
+}
+
 void records_made(const struct records *records,
 		  const struct records_moment *moment, const struct statx *stx,
-		  const struct view *view)
+		  const struct view *view, bool recorded)
 {
-	const struct records_seen seen = { .view = *view, .absent = SIDE_ALL };
-	struct records_cache_entry entry =
-		records_cache_entry(records->cache, moment, stx, &seen);
+	unsigned int absent = records_absent_of_new(records, stx);
+	struct records_seen seen = { .view = *view, .absent = absent };
+	struct records_cache_entry entry;
 
-	/* Else what had the inode's number before may still be there. */
-	if (!lists_sides(records, stx) || records->policy->real_owners ||
+	if (recorded)
+		seen.absent &= ~SIDE_BIT(SIDE_OVERRIDE_STAT);
+	entry = records_cache_entry(records->cache, moment, stx, &seen);
+	if (absent == 0 || records->policy->real_owners ||
 	    !records_cache_put(records->cache, moment, &entry))
 		records_cache_drop(records->cache, stx);
 }

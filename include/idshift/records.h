@@ -65,12 +65,20 @@ int records_look_child(const struct records *records, int dir_fd,
 		       struct records_seen *ret);
 
 /*
- * We have just made the object, with nothing beside it: nobody needs to look
- * at once.  moment is from before it was made.
+ * The sides that an object has not which was made a moment ago, and was given
+ * none yet: all, but where what had its inode's number before may have left
+ * some in the database.
+ */
+unsigned int records_absent_of_new(const struct records *records,
+				   const struct statx *stx);
+
+/*
+ * We have just made the object, and what stands beside it, if that is no ACL:
+ * nobody needs to look at once.  moment is from before others could change it.
  */
 void records_made(const struct records *records,
 		  const struct records_moment *moment, const struct statx *stx,
-		  const struct view *view);
+		  const struct view *view, bool recorded);
 
 /*
  * Bring the object to the wanted view (ids of ID_NONE stay as they are seen):

@@ -5,6 +5,7 @@
 #include <sys/inotify.h>
 #include <sys/sysmacros.h>
 
+#include "idshift/records_side.h"
 #include "store_fixture.h"
 
 /* What is said of a new object is what asking would tell. */
@@ -314,6 +315,39 @@ static void test_complete_when_visible(void **state)
 	(void)close(notify);
 }
 
+/* Who asks next needs not look; who is to change it does. */
+static void expect_known(const struct store *s, uint32_t uid, uint32_t gid,
+			 unsigned int beside)
+{
+	struct records_seen seen = { .absent = 0 };
+	struct statx stx;
+	int fd = create(s, s->src, "file", uid, gid, S_IFREG | 0640);
+
+	assert_true(fd >= 0);
+	assert_int_equal(backing_stat(fd, &stx), 0);
+	(void)close(fd);
+	assert_true(records_cache_get(s->records.cache, &stx, false, &seen));
+	assert_int_equal(seen.view.uid.value, uid);
+	assert_int_equal(seen.view.gid.value, gid);
+	assert_int_equal(seen.view.mode, S_IFREG | 0640);
+	assert_int_equal(~seen.absent & SIDE_ALL, beside);
+	assert_false(records_cache_get(s->records.cache, &stx, true, &seen));
+	assert_int_equal(unlinkat(s->src, "file", 0), 0);
+}
+
+static void test_known_at_once(void **state)
+{
+	struct store *s = store_of(state);
+	struct statx stx;
+
+	assert_int_equal(records_cache_new(1000, &s->records.cache), 0);
+	assert_int_equal(backing_stat(s->src, &stx), 0);
+	s->records.xattr_dev = backing_dev(&stx);
+	expect_known(s, 1000, 0, 0);
+	expect_known(s, 33, 34, SIDE_BIT(SIDE_OVERRIDE_STAT));
+	s->records.cache = records_cache_free(s->records.cache);
+}
+
 static void test_as_root(void **state)
 {
 	struct store *s = store_of(state);
@@ -358,6 +392,7 @@ int main(void)
 		SERGIO_TEST(test_failure),
 		SERGIO_TEST(test_devices),
 		SERGIO_TEST(test_complete_when_visible),
+		SERGIO_TEST(test_known_at_once),
 		ROOT_TEST(test_as_root),
 		SERGIO_TEST(test_readable_directory),
 	};
