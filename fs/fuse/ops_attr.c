@@ -75,7 +75,7 @@ struct attr_change {
 	bool of_writeback;
 	struct statx stx;
 	struct view view;
-	unsigned int absent; /* what stood beside it before */
+	unsigned int absent; /* of what stands beside it: seen not to be */
 };
 
 static bool owner_or_capable(const struct attr_change *c)

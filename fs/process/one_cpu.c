@@ -7,14 +7,15 @@
 #include "idshift/clock.h"
 
 /*
- * In a tick of 2 ms.  Fewer wait for other things than to be woken, which takes
- * up to 50 us, and a request is two or three of that.
+ * In a tick of 2 ms.  Fewer wait for other things than to be woken: twice for
+ * each request, 50 us where that takes long.
  */
-#define FAST_REQUESTS 8
+#define FAST_REQUESTS 10
 /* Without a request for so long, there are no callers any more. */
 #define QUIET_NS INT64_C(250000)
-/* It has to bring one request more in so many, ... */
+/* It has to bring one request more in so many, and some in any case, ... */
 #define WORTH_PART 8
+#define WORTH_MIN 3
 /* ... but the scheduler takes some ticks to see where there is room, ... */
 #define MOVE_TICKS 2
 #define PATIENCE_TICKS 4
@@ -144,6 +145,13 @@ static unsigned long in_a_tick(unsigned long count, int64_t passed,
 			       (passed > tick_ns ? passed : tick_ns));
 }
 
+static bool is_worth(const struct one_cpu *one, unsigned long count)
+{
+	unsigned long more = one->without / WORTH_PART;
+
+	return count >= one->without + (more > WORTH_MIN ? more : WORTH_MIN);
+}
+
 /* A tick awake, and whether more of them are worth it. */
 static void keep_on(struct one_cpu *one, const _Atomic unsigned long *requests,
 		    int64_t tick_ns)
@@ -159,8 +167,7 @@ static void keep_on(struct one_cpu *one, const _Atomic unsigned long *requests,
 	if (quiet) {
 		end(one);
 		sleep_until(from + tick_ns);
-	} else if (count >= one->without + one->without / WORTH_PART &&
-		   count >= FAST_REQUESTS && used > passed / 8) {
+	} else if (is_worth(one, count) && used > passed / 8) {
 		one->with = count;
 		if (++one->good == USED_TICKS)
 			end(one);

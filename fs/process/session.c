@@ -13,6 +13,7 @@
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <syslog.h>
+#include <unistd.h>
 
 #include "idshift/backing.h"
 #include "idshift/cleanup.h"
@@ -36,8 +37,8 @@
 /* Threads that compute at a time are few. */
 #define ARENAS_MAX 4
 
-/* Room for so many descriptors takes the kernel 32 KiB. */
-#define DESCRIPTORS_RESERVED 4096
+/* Room for so many descriptors takes the kernel 64 KiB. */
+#define DESCRIPTORS_RESERVED 8192
 
 /* One start of the daemon. */
 struct run {
@@ -70,11 +71,11 @@ static void bound_free_memory(void)
  */
 static void reserve_descriptors(const struct run *run)
 {
-	size_t cached = run->fs->config.max_fds;
-	int last = cached < DESCRIPTORS_RESERVED ? (int)cached :
-						   DESCRIPTORS_RESERVED - 1;
+	long most = sysconf(_SC_OPEN_MAX);
 
-	close_fd(fcntl(run->source_fd, F_DUPFD_CLOEXEC, last));
+	if (most < 0 || most > DESCRIPTORS_RESERVED)
+		most = DESCRIPTORS_RESERVED;
+	close_fd(fcntl(run->source_fd, F_DUPFD_CLOEXEC, (int)most - 1));
 }
 
 /* So that lookups can tell the mount when they meet it in the source. */

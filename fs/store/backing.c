@@ -304,7 +304,10 @@ int backing_link(int fd, int dir_fd, const char *name)
 
 	if (linkat(fd, "", dir_fd, name, AT_EMPTY_PATH) == 0)
 		return 0;
-	/* It needs CAP_DAC_READ_SEARCH before Linux 6.10. */
+	/*
+	 * It needs CAP_DAC_READ_SEARCH, or from Linux 6.10 on the credentials
+	 * that fd was opened with.
+	 */
 	if (errno != ENOENT)
 		return -errno;
 	return result(linkat(AT_FDCWD, proc_path(fd, path), dir_fd, name,

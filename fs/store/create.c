@@ -19,7 +19,7 @@ struct making {
 	struct acl *acl; /* inherited access ACL, owned */
 	struct view_plan plan;
 	bool plain; /* open(O_CREAT) or mkdir alone makes it as wanted */
-	struct records_moment moment; /* before it is made */
+	struct records_moment moment; /* before others can see it */
 	struct statx stx; /* as it was made, then what finish() left */
 };
 
@@ -135,9 +135,9 @@ int creation_complete(const struct records *records, int fd,
 
 /*
  * After a plain creation: bring what is not as planned, by its statx, to the
- * wanted view.
+ * wanted view; absent as for records_apply().
  */
-static int finish(struct making *m, int fd)
+static int finish(struct making *m, int fd, unsigned int absent)
 {
 	const struct creation *c = m->creation;
 	const struct statx *stx = &m->stx;
@@ -154,9 +154,8 @@ static int finish(struct making *m, int fd)
 	/* There is one already, or no name that needs one. */
 	if (!m->plain)
 		records.intents = NULL;
-	r = creation_complete(&records, fd, stx,
-			      records_absent_of_new(&records, stx),
-			      c->disk_default_acl, c->default_acl, &m->want);
+	r = creation_complete(&records, fd, stx, absent, c->disk_default_acl,
+			      c->default_acl, &m->want);
 	return r < 0 ? r : backing_stat(fd, &m->stx);
 }
 
@@ -217,7 +216,7 @@ static int create_in_place(struct making *m, mode_t mode)
 	if (r == 0) {
 		r = backing_stat(fd, &m->stx);
 		if (r == 0)
-			r = finish(m, fd);
+			r = finish(m, fd, 0);
 		if (r < 0)
 			(void)unlinkat(c->dir_fd, c->name, 0);
 	}
@@ -225,7 +224,8 @@ static int create_in_place(struct making *m, mode_t mode)
 	return r < 0 ? r : take_fd(&fd);
 }
 
-static int create_unnamed(struct making *m)
+/* Recorded, but not linked: nobody else has seen it. */
+static int make_unnamed(struct making *m)
 {
 	const struct creation *c = m->creation;
 	_cleanup_fd_ int fd = open_unnamed(c, m->plan.mode);
@@ -235,15 +235,33 @@ static int create_unnamed(struct making *m)
 		return fd;
 	r = backing_stat(fd, &m->stx);
 	if (r == 0)
-		r = finish(m, fd);
+		r = finish(m, fd, records_absent_of_new(c->records, &m->stx));
+	return r < 0 ? r : take_fd(&fd);
+}
+
+static bool has_same_owner(const struct statx *a, const struct statx *b)
+{
+	return a->stx_uid == b->stx_uid && a->stx_gid == b->stx_gid &&
+	       a->stx_mode == b->stx_mode;
+}
+
+static int create_unnamed(struct making *m)
+{
+	const struct creation *c = m->creation;
+	bool has_acl = c->disk_default_acl || c->default_acl != NULL;
+	_cleanup_fd_ int fd = make_unnamed(m);
+	struct statx unseen = m->stx;
+	int r;
+
+	if (fd < 0)
+		return fd;
 	m->moment = records_moment(c->records->cache);
-	if (r == 0)
-		r = backing_link(fd, c->dir_fd, c->name);
+	r = backing_link(fd, c->dir_fd, c->name);
 	if (r == 0)
 		r = backing_stat(fd, &m->stx);
 	if (r < 0)
 		return r;
-	if (!c->disk_default_acl && c->default_acl == NULL)
+	if (!has_acl && has_same_owner(&unseen, &m->stx))
 		records_made(c->records, &m->moment, &m->stx, &m->want, true);
 	return take_fd(&fd);
 }
@@ -312,7 +330,7 @@ static int adopt(struct making *m)
 	const struct creation *c = m->creation;
 	int remove_flags = S_ISDIR(c->want.mode) ? AT_REMOVEDIR : 0;
 	_cleanup_fd_ int fd = open_made(c, &m->stx);
-	int r = fd < 0 ? fd : finish(m, fd);
+	int r = fd < 0 ? fd : finish(m, fd, 0);
 
 	/* Without its record it would be somebody else's. */
 	if (r < 0 && r != -ESTALE)

@@ -146,8 +146,7 @@ static int look(const struct records *records, int path_fd,
 					     side_present(path_fd));
 	view_of(records->policy, &disk, NULL, &ret->view);
 	if (recorded && (ret->absent & SIDE_BIT(SIDE_OVERRIDE_STAT)) == 0) {
-		r = recorded_read(records, path_fd, stx, ret->absent, false,
-				  &now);
+		r = recorded_read(records, path_fd, stx, 0, false, &now);
 		ret->view = now.view;
 		ret->view.acl = NULL;
 		if (r == 0 && now.len == 0)
@@ -272,22 +271,27 @@ int records_look_child(const struct records *records, int dir_fd,
 unsigned int records_absent_of_new(const struct records *records,
 				   const struct statx *stx)
 {
-	return lists_sides(records, stx) ? SIDE_ALL : 0;
+	return lists_sides(records, stx) ? SIDE_ALL & ~(SIDE_DISK_ACL_ACCESS |
+							SIDE_DISK_ACL_DEFAULT) :
+					   0;
 }
 
 void records_made(const struct records *records,
 		  const struct records_moment *moment, const struct statx *stx,
 		  const struct view *view, bool recorded)
 {
-	unsigned int absent = records_absent_of_new(records, stx);
-	struct records_seen seen = { .view = *view, .absent = absent };
+	bool certain =
+		lists_sides(records, stx) && !records->policy->real_owners;
+	struct records_seen seen = { .view = *view, .absent = SIDE_ALL };
 	struct records_cache_entry entry;
 
 	if (recorded)
 		seen.absent &= ~SIDE_BIT(SIDE_OVERRIDE_STAT);
 	entry = records_cache_entry(records->cache, moment, stx, &seen);
-	if (absent == 0 || records->policy->real_owners ||
-	    !records_cache_put(records->cache, moment, &entry))
+	if (certain && records_cache_put(records->cache, moment, &entry))
+		return;
+	/* What had the inode's number before may still be there. */
+	if (!recorded)
 		records_cache_drop(records->cache, stx);
 }
 

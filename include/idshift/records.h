@@ -65,16 +65,17 @@ int records_look_child(const struct records *records, int dir_fd,
 		       struct records_seen *ret);
 
 /*
- * The sides that an object has not which was made a moment ago, and was given
- * none yet: all, but where what had its inode's number before may have left
- * some in the database.
+ * The sides that an object has not which nobody else has seen yet: all but the
+ * disk's own ACLs, which it may inherit; none where the database may have some
+ * of what had its inode's number before.
  */
 unsigned int records_absent_of_new(const struct records *records,
 				   const struct statx *stx);
 
 /*
- * We have just made the object, and what stands beside it, if that is no ACL:
- * nobody needs to look at once.  moment is from before others could change it.
+ * We have just made the object, with nothing beside it but, if it was recorded
+ * (by records_apply()), its record: nobody needs to look at once.  moment is
+ * from before others could see it.
  */
 void records_made(const struct records *records,
 		  const struct records_moment *moment, const struct statx *stx,

@@ -113,6 +113,9 @@ CALL(int, setxattr,
      (const char *path, const char *name, const void *value, size_t size,
       int flags),
      (path, name, value, size, flags))
+CALL(int, fsetxattr,
+     (int fd, const char *name, const void *value, size_t size, int flags),
+     (fd, name, value, size, flags))
 CALL(int, removexattr, (const char *path, const char *name), (path, name))
 CALL(ssize_t, listxattr, (const char *path, char *list, size_t size),
      (path, list, size))

@@ -8,6 +8,7 @@
 
 #define SERGIO 1000
 #define SHARED 2000
+#define TRUST_MS 1000
 
 static const gid_t sergios_groups[] = { SERGIO, SHARED };
 
@@ -107,6 +108,7 @@ static int store_setup(void **state, enum fixture_policy which)
 {
 	struct store *store = calloc(1, sizeof(*store));
 	char path[PATH_MAX];
+	struct statx stx;
 
 	assert_non_null(store);
 	*state = store;
@@ -126,6 +128,10 @@ static int store_setup(void **state, enum fixture_policy which)
 		.policy = &store->policy,
 		.db = store->db,
 	};
+	/* As the daemon has it. */
+	assert_int_equal(records_cache_new(TRUST_MS, &store->records.cache), 0);
+	assert_int_equal(backing_stat(store->src, &stx), 0);
+	store->records.xattr_dev = backing_dev(&stx);
 	return 0;
 }
 
@@ -161,6 +167,7 @@ int store_teardown(void **state)
 		return 0;
 	become_root();
 	(void)close(store->src);
+	(void)records_cache_free(store->records.cache);
 	(void)records_db_close(store->db);
 	view_policy_destroy(&store->policy);
 	temp_dir_remove(store->dir);
@@ -228,6 +235,9 @@ static int look(const struct store *store, const char *name, struct statx *stx)
 int apply(const struct store *store, const char *name, uint32_t uid,
 	  uint32_t gid, mode_t mode)
 {
+	const struct records_moment moment =
+		records_moment(store->records.cache);
+	struct records_seen seen = { .absent = 0 };
 	struct statx stx;
 	int fd = look(store, name, &stx), r;
 	struct view want = {
@@ -236,7 +246,10 @@ int apply(const struct store *store, const char *name, uint32_t uid,
 		.mode = (stx.stx_mode & S_IFMT) | mode,
 	};
 
-	r = records_apply(&store->records, fd, &stx, 0, &want);
+	r = records_look(&store->records, fd, &moment, &stx, true, &seen);
+	if (r == 0)
+		r = records_apply(&store->records, fd, &stx, seen.absent,
+				  &want);
 	(void)close(fd);
 	return r;
 }

@@ -338,14 +338,9 @@ static void expect_known(const struct store *s, uint32_t uid, uint32_t gid,
 static void test_known_at_once(void **state)
 {
 	struct store *s = store_of(state);
-	struct statx stx;
 
-	assert_int_equal(records_cache_new(1000, &s->records.cache), 0);
-	assert_int_equal(backing_stat(s->src, &stx), 0);
-	s->records.xattr_dev = backing_dev(&stx);
 	expect_known(s, 1000, 0, 0);
 	expect_known(s, 33, 34, SIDE_BIT(SIDE_OVERRIDE_STAT));
-	s->records.cache = records_cache_free(s->records.cache);
 }
 
 static void test_as_root(void **state)

@@ -15,7 +15,7 @@
 
 #include "idshift/clock.h"
 
-#define REQUEST_NS 10000
+#define FAST_NS 10000
 #define TICK_NS INT64_C(2000000)
 /* Ticks in which it has to come about: a busy machine has its say. */
 #define PATIENCE 5000
@@ -24,7 +24,8 @@
 struct caller {
 	pthread_t thread;
 	const struct one_cpu *one;
-	unsigned long gains; /* so many times as fast while it is on */
+	int64_t every_ns;    /* a request, ... */
+	unsigned long gains; /* and so many while it is on */
 	_Atomic pid_t tid;
 	_Atomic unsigned long requests;
 	_Atomic bool calls;
@@ -43,9 +44,9 @@ static void *call(void *data)
 		unsigned long due;
 
 		(void)nanosleep(&pause, NULL);
-		due = (unsigned long)(clock_ns(CLOCK_MONOTONIC) - last) /
-		      REQUEST_NS;
-		last += (int64_t)due * REQUEST_NS;
+		due = (unsigned long)((clock_ns(CLOCK_MONOTONIC) - last) /
+				      caller->every_ns);
+		last += (int64_t)due * caller->every_ns;
 		if (atomic_load(&caller->calls))
 			atomic_fetch_add(&caller->requests,
 					 one_cpu_is_on(caller->one) ?
@@ -119,15 +120,18 @@ static int teardown(void **state)
 	return 0;
 }
 
-/* With so many CPUs, and a caller who gains as much: he may run on all. */
-static void begin(struct bed *bed, int cpus, unsigned long gains)
+/* With so many CPUs, and such a caller: he may run on all. */
+static void begin(struct bed *bed, int cpus, int64_t every_ns,
+		  unsigned long gains)
 {
 	struct caller *caller = &bed->caller;
 
 	if (CPU_COUNT(&bed->all) < cpus)
 		skip();
 	have_cpus(&bed->all, cpus);
-	bed->caller = (struct caller){ .one = &bed->one, .gains = gains };
+	bed->caller = (struct caller){ .one = &bed->one,
+				       .every_ns = every_ns,
+				       .gains = gains };
 	assert_int_equal(pthread_create(&caller->thread, NULL, call, caller),
 			 0);
 	bed->began = true;
@@ -162,7 +166,7 @@ static void test_fast_and_quiet(void **state)
 	struct one_cpu *one = &bed->one;
 	int follows = ONE_CPU_UNKNOWN;
 
-	begin(bed, 2, 3);
+	begin(bed, 2, FAST_NS, 3);
 	assert_false(one_cpu_follow(one, &follows));
 	assert_true(becomes(bed, true));
 	assert_int_equal(cpus_now(), 1);
@@ -184,11 +188,15 @@ static void test_fast_and_quiet(void **state)
 /* Who isn't any faster by it is left alone more and more. */
 static void test_no_gain(void **state)
 {
+	static const int64_t every_ns[] = { FAST_NS, TICK_NS / 15 };
 	struct bed *bed = *state;
 
-	begin(bed, 2, 1);
-	(void)ticks_on(bed, 200);
-	assert_true(ticks_on(bed, 60) < 20);
+	for (size_t i = 0; i < sizeof(every_ns) / sizeof(*every_ns); i++) {
+		begin(bed, 2, every_ns[i], 1);
+		(void)ticks_on(bed, 200);
+		assert_true(ticks_on(bed, 60) < 20);
+		end(bed);
+	}
 }
 
 /* Neither where there is one alone nor where a third is idle. */
@@ -201,7 +209,7 @@ static void test_other_numbers(void **state)
 
 		if (count == 2)
 			continue;
-		begin(bed, count, 3);
+		begin(bed, count, FAST_NS, 3);
 		assert_int_equal(ticks_on(bed, 20), 0);
 		assert_false(one_cpu_follow(&bed->one, &follows));
 		assert_int_equal(cpus_now(), count);
@@ -214,11 +222,8 @@ static void test_slow(void **state)
 {
 	struct bed *bed = *state;
 
-	one_cpu_init(&bed->one, getpid());
-	for (int i = 0; i < 20; i++) {
-		atomic_fetch_add(&bed->caller.requests, 3);
-		assert_int_equal(ticks_on(bed, 1), 0);
-	}
+	begin(bed, 2, TICK_NS / 4, 3);
+	assert_true(ticks_on(bed, 60) < 20);
 }
 
 #define TEST(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
