@@ -161,7 +161,7 @@ wait_for 2 test -s "$src/held"
 host 'rm held'
 wait "$reader"
 is "an open file without a name stays whole" "$(xargs <"$T/held")" "0:0 0 7:8 0 text"
-inside 'echo text >held; sleep 1.5; cat held >/dev/null; exec 3<held; sleep 1
+inside 'echo text >held; sleep 1.5; cat held >/dev/null; exec 3<held; sleep 1.5
 	stat -L -c "%u:%g %h" /proc/self/fd/3; chown 7:8 /proc/self/fd/3
 	stat -L -c "%u:%g %h" /proc/self/fd/3; cat <&3; cat held' >"$T/held" 2>&1 &
 reader=$!
