@@ -6,8 +6,9 @@
 # than the exchange with /dev/fuse, and instructions in user space.
 #
 # Each row of `bench` runs with few and with more operations, and the figure is
-# the difference for one, its file's lookup included.  Instructions need valgrind; it has no getxattrat(2),
-# so they are those of the fall-back.
+# the difference for one, its file's lookup included.  Instructions need
+# valgrind; it has no getxattrat(2), so they are those of the fall-back.  All on
+# one CPU: with more, a thread that waits awake would be counted too.
 #
 #   PROGRAM   an idshift-mount other than the build's
 #   --save    keep the figures in counts.txt, with which else they're compared
@@ -43,6 +44,12 @@ if [[ ${1-} == --compare ]]; then
 	compare "$2" "$3"
 	exit
 fi
+
+[[ -n ${IDSHIFT_COUNTS_CPU-} ]] || {
+	export IDSHIFT_COUNTS_CPU
+	IDSHIFT_COUNTS_CPU=$(taskset -cp $$ | sed 's/.*[:, -]//')
+	exec taskset -c "$IDSHIFT_COUNTS_CPU" bash "$0" "$@"
+}
 
 save= arguments=("$@")
 case ${1-} in
