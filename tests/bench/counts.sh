@@ -13,7 +13,7 @@
 #   PROGRAM   an idshift-mount other than the build's
 #   --save    keep the figures in counts.txt, with which else they're compared
 #   --plain   the figures alone
-#   ROWS="create stat-cold"
+#   ROWS=create,stat-cold
 set -u
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 ROOT=$(cd "$HERE/../.." && pwd)
@@ -59,6 +59,7 @@ esac
 program=$(realpath "${1:-$BUILD/idshift-mount}") || exit
 rows=${ROWS:-stat-cold getattr getattr-dir open create mkdir chmod chown
 	rename unlink ls-cold list-small readdir-big getxattr acl statfs}
+rows=${rows//,/ }
 ((EUID == 0)) || {
 	echo "counts.sh: needs root, to make a user of its own" >&2
 	exit 1
