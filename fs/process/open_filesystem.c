@@ -21,6 +21,8 @@
 #define SPARE_FDS 64
 /* What each thread has of pipes: ours and libfuse's, two ends each. */
 #define PIPE_FDS 4
+/* Room for so many takes the kernel 64 KiB. */
+#define ROOM_FDS 8192
 
 /*
  * As many descriptors as we may have; a quarter of them for the cache.  What
@@ -48,6 +50,20 @@ static void bound_descriptors(const struct options *options,
 	config->spare_fds_from = limit.rlim_cur - config->max_fds -
 				 (eighth < SPARE_FDS ? eighth : SPARE_FDS) -
 				 (config->splice ? pipes : 0);
+}
+
+/*
+ * As the table of descriptors grows, a process with threads waits for an RCU
+ * grace period, 10 ms and more, and all its requests do (expand_fdtable()).
+ * While there are no threads it costs nothing.
+ */
+static void make_room(int any_fd)
+{
+	long most = sysconf(_SC_OPEN_MAX);
+	int highest =
+		most > 0 && most < ROOM_FDS ? (int)most - 1 : ROOM_FDS - 1;
+
+	close_fd(fcntl(any_fd, F_DUPFD_CLOEXEC, highest));
 }
 
 static int open_database(const struct options *options, struct records_db **ret,
@@ -172,6 +188,7 @@ int open_filesystem(const struct options *options,
 		return r;
 	}
 	bound_descriptors(options, &config);
+	make_room(source);
 	/* Every path is judged anew: nothing of names is cached. */
 	if (options->has_caller)
 		config.attr_timeout = config.entry_timeout =

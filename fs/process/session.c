@@ -13,7 +13,6 @@
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <syslog.h>
-#include <unistd.h>
 
 #include "idshift/backing.h"
 #include "idshift/cleanup.h"
@@ -37,9 +36,6 @@
 /* Threads that compute at a time are few. */
 #define ARENAS_MAX 4
 
-/* Room for so many descriptors takes the kernel 64 KiB. */
-#define DESCRIPTORS_RESERVED 8192
-
 /* One start of the daemon. */
 struct run {
 	const struct options *options;
@@ -62,20 +58,6 @@ static void bound_free_memory(void)
 	(void)mallopt(M_TRIM_THRESHOLD, FREE_MAX);
 	(void)mallopt(M_ARENA_MAX, ARENAS_MAX);
 #endif
-}
-
-/*
- * As the table of descriptors grows, a process with threads waits for an RCU
- * grace period, 10 ms and more, and all its requests do (expand_fdtable()).
- * While we are alone it costs nothing.
- */
-static void reserve_descriptors(const struct run *run)
-{
-	long most = sysconf(_SC_OPEN_MAX);
-
-	if (most < 0 || most > DESCRIPTORS_RESERVED)
-		most = DESCRIPTORS_RESERVED;
-	close_fd(fcntl(run->source_fd, F_DUPFD_CLOEXEC, (int)most - 1));
 }
 
 /* So that lookups can tell the mount when they meet it in the source. */
@@ -177,7 +159,6 @@ static int run_confined(struct run *run, struct error *error)
 	events->mounted(events->context);
 	if (is_over(r))
 		return 0;
-	reserve_descriptors(run);
 	enter_sandbox(run);
 	/* Without it a deleted file's space is held until the cache is full. */
 	(void)node_table_start_ageing(run->fs->nodes, IDLE_SECONDS);

@@ -162,6 +162,6 @@ int intent_redo(const struct records *records, const struct intent_root *root,
 		return 0;
 	disk_change.set = disk_acl;
 	disk_change.remove = head.remove_disk_acl != 0;
-	return records_change(&plain, fd, &stx, &head.want, acl == NULL,
+	return records_change(&plain, fd, &stx, 0, &head.want, acl == NULL,
 			      &disk_change);
 }

@@ -361,7 +361,7 @@ static int set_access(const struct records *records, int path_fd,
 			want.acl = acl;
 		}
 	}
-	return records_change(records, path_fd, stx, &want, want.acl == NULL,
+	return records_change(records, path_fd, stx, 0, &want, want.acl == NULL,
 			      &change);
 }
 

@@ -351,46 +351,33 @@ static int change_all(struct change *c, const struct view *want,
 	return r < 0 ? r : change_run(c, disk_acl);
 }
 
-static struct change change_of(const struct records *records, int path_fd,
-			       const struct statx *stx)
+int records_change(const struct records *records, int path_fd,
+		   const struct statx *stx, unsigned int absent,
+		   const struct view *want, bool forget_acl,
+		   const struct disk_acl_change *disk_acl)
 {
-	return (struct change){
+	struct disk_owner disk = backing_owner(stx);
+	struct change c = {
 		.records = records,
 		.path_fd = path_fd,
 		.stx = stx,
+		.absent = absent,
 		.mode = stx->stx_mode & MODE_BITS,
 		.intent = INTENT_NONE,
 	};
-}
-
-static int change_object(struct change *c, const struct view *want,
-			 bool forget_acl,
-			 const struct disk_acl_change *disk_acl)
-{
-	const struct records *records = c->records;
-	struct disk_owner disk = backing_owner(c->stx);
 	int r;
 
 	if (!view_is_ours(records->policy, &disk))
 		return -EPERM;
-	r = change_all(c, want, forget_acl, disk_acl);
+	r = change_all(&c, want, forget_acl, disk_acl);
 	if (r < 0)
-		change_undo(c);
-	records_cache_drop(records->cache, c->stx);
-	intent_end(records, c->intent);
-	recorded_done(&c->old);
-	acl_free(c->old_disk_acl);
-	acl_free(c->acl);
+		change_undo(&c);
+	records_cache_drop(records->cache, stx);
+	intent_end(records, c.intent);
+	recorded_done(&c.old);
+	acl_free(c.old_disk_acl);
+	acl_free(c.acl);
 	return r;
-}
-
-int records_change(const struct records *records, int path_fd,
-		   const struct statx *stx, const struct view *want,
-		   bool forget_acl, const struct disk_acl_change *disk_acl)
-{
-	struct change c = change_of(records, path_fd, stx);
-
-	return change_object(&c, want, forget_acl, disk_acl);
 }
 
 int records_apply(const struct records *records, int path_fd,
@@ -398,8 +385,7 @@ int records_apply(const struct records *records, int path_fd,
 		  const struct view *want)
 {
 	static const struct disk_acl_change keep = { .set = NULL };
-	struct change c = change_of(records, path_fd, stx);
 
-	c.absent = absent;
-	return change_object(&c, want, false, &keep);
+	return records_change(records, path_fd, stx, absent, want, false,
+			      &keep);
 }

@@ -39,8 +39,9 @@ struct disk_acl_change {
  * is NULL then).
  */
 int records_change(const struct records *records, int path_fd,
-		   const struct statx *stx, const struct view *want,
-		   bool forget_acl, const struct disk_acl_change *disk_acl);
+		   const struct statx *stx, unsigned int absent,
+		   const struct view *want, bool forget_acl,
+		   const struct disk_acl_change *disk_acl);
 
 /*
  * A recorded ACL, container ids; *ret NULL for none.  One that makes no sense

@@ -45,12 +45,6 @@ if [[ ${1-} == --compare ]]; then
 	exit
 fi
 
-[[ -n ${IDSHIFT_COUNTS_CPU-} ]] || {
-	export IDSHIFT_COUNTS_CPU
-	IDSHIFT_COUNTS_CPU=$(taskset -cp $$ | sed 's/.*[:, -]//')
-	exec taskset -c "$IDSHIFT_COUNTS_CPU" bash "$0" "$@"
-}
-
 save= arguments=("$@")
 case ${1-} in
 --save) save=$HERE/counts.txt && shift ;;
@@ -69,7 +63,9 @@ command -v strace >/dev/null || {
 	exit 1
 }
 if [[ -z ${COUNTS_INNER-} ]]; then
-	COUNTS_INNER=1 private_machine_enter bash "$0" "${arguments[@]}"
+	cpu=$(taskset -cp $$ | sed 's/.*[:, -]//')
+	COUNTS_INNER=1 private_machine_enter taskset -c "$cpu" bash "$0" \
+		"${arguments[@]}"
 	exit 1
 fi
 

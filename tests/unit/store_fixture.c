@@ -8,7 +8,7 @@
 
 #define SERGIO 1000
 #define SHARED 2000
-#define TRUST_MS 1000
+#define TRUST_MS 1000 /* as long as a slow machine may take */
 
 static const gid_t sergios_groups[] = { SERGIO, SHARED };
 
