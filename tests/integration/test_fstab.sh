@@ -143,8 +143,9 @@ is "is mounted" "$(mounted)" 1
 kill_both() {
 	local pids
 	pids=$(leftovers "$T" | sed -n 's/^process \([0-9]*\): idshift-.*/\1/p')
+	# At once: who is left for a moment unmounts.
 	# shellcheck disable=SC2086
-	kill -9 $pids
+	kill -STOP $pids && kill -KILL $pids
 	# shellcheck disable=SC2016
 	wait_for 5 sh -c 'for p; do [ ! -e /proc/$p ] || exit 1; done' - $pids
 }
