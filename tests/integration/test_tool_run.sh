@@ -51,7 +51,7 @@ for signal in TERM INT HUP; do
 done
 # What the command leaves running doesn't keep the mount.
 fails 0 "a process left in it" as sergio idshift run "$src" "$mnt" -- \
-	sh -c "cd '$mnt' && sleep 3 >/dev/null 2>&1 &"
+	sh -c "cd '$mnt' && { sleep 3 >/dev/null 2>&1 & }"
 like "said so" "$output" "still in use"
 no_mount "a process left in it"
 no_daemon() {
