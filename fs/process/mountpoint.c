@@ -12,7 +12,6 @@
 #include <unistd.h>
 
 #include "idshift/cleanup.h"
-#include "idshift/number.h"
 
 #define CONF_MAX 65536
 /* Half of PATH_MAX: a path has no more directories. */
@@ -71,51 +70,14 @@ int mountpoint_check_source(const char *source, char **ret_real,
 	return 0;
 }
 
-/* The number that begins the line, and the word behind " - ". */
-static bool line_has_id(const char *line, uint64_t mount_id)
+/* Nobody is asked: it may be dead. */
+static bool find_ours(uint64_t mount_id, struct mountinfo *ret)
 {
-	uint64_t id;
-
-	return number_parse(line, strcspn(line, " "), UINT64_MAX, &id) == 0 &&
-	       id == mount_id;
+	return mountinfo_find("/proc/self/mountinfo", mount_id, ret) == 0 &&
+	       strcmp(ret->type, MOUNTPOINT_FSTYPE) == 0;
 }
 
-int mountpoint_find_fstype(const char *mountinfo, uint64_t mount_id, char *buf,
-			   size_t size)
-{
-	_cleanup_file_ FILE *file = fopen(mountinfo, "re");
-	_cleanup_free_ char *line = NULL;
-	size_t capacity = 0;
-
-	if (file == NULL)
-		return -errno;
-	while (getline(&line, &capacity, file) > 0) {
-		const char *type = strstr(line, " - ");
-		size_t len;
-
-		if (type == NULL || !line_has_id(line, mount_id))
-			continue;
-		type += 3;
-		len = strcspn(type, " \n");
-		if (len >= size)
-			return -ERANGE;
-		memcpy(buf, type, len);
-		buf[len] = '\0';
-		return 0;
-	}
-	return -ENOENT;
-}
-
-static bool is_type_of_ours(uint64_t mount_id)
-{
-	char type[64];
-
-	return mountpoint_find_fstype("/proc/self/mountinfo", mount_id, type,
-				      sizeof(type)) == 0 &&
-	       strcmp(type, MOUNTPOINT_FSTYPE) == 0;
-}
-
-bool mountpoint_is_inside_ours(int fd)
+bool mountpoint_is_inside_ours(int fd, struct mountinfo *ret)
 {
 	struct statx stx;
 
@@ -123,10 +85,10 @@ bool mountpoint_is_inside_ours(int fd)
 	return statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_MNT_ID,
 		     &stx) == 0 &&
 	       stx.stx_dev_major == 0 && (stx.stx_mask & STATX_MNT_ID) != 0 &&
-	       is_type_of_ours(stx.stx_mnt_id);
+	       find_ours(stx.stx_mnt_id, ret);
 }
 
-bool mountpoint_is_ours(const char *path)
+static bool find_ours_at(const char *path, struct mountinfo *ret)
 {
 	struct statx stx;
 
@@ -137,16 +99,37 @@ bool mountpoint_is_ours(const char *path)
 	    !(stx.stx_attributes_mask & STATX_ATTR_MOUNT_ROOT) ||
 	    !(stx.stx_attributes & STATX_ATTR_MOUNT_ROOT))
 		return false;
-	return is_type_of_ours(stx.stx_mnt_id);
+	return find_ours(stx.stx_mnt_id, ret);
+}
+
+bool mountpoint_is_ours(const char *path)
+{
+	struct mountinfo info;
+
+	return find_ours_at(path, &info);
+}
+
+/* fusermount3 unmounts for a user what it has mounted for that user. */
+static int already_mounted(const char *mountpoint, const struct mountinfo *info,
+			   struct error *error)
+{
+	bool root = geteuid() == 0, own = info->user == geteuid();
+
+	return error_set(error, EXIT_STATUS_MOUNTPOINT,
+			 "mount point '%s': already mounted by idshift-mount, "
+			 "from '%s'; unmount it with '%s %s'%s",
+			 mountpoint, info->source,
+			 own && !root ? "fusermount3 -u" : "umount", mountpoint,
+			 own || root ? "" : " as root, who has mounted it");
 }
 
 /* fusermount3 mounts for a user only on what the user may change. */
 static int check_writable(const char *mountpoint, const struct statx *stx,
 			  struct error *error)
 {
-	if (stx->stx_uid == geteuid())
-		return 0;
-	if (stx->stx_mode & S_ISVTX)
+	bool own = stx->stx_uid == geteuid();
+
+	if (!own && (stx->stx_mode & S_ISVTX))
 		return error_set(error, EXIT_STATUS_MOUNTPOINT,
 				 "mount point '%s': its sticky bit is set and "
 				 "it isn't yours, so fusermount3 would refuse; "
@@ -155,15 +138,18 @@ static int check_writable(const char *mountpoint, const struct statx *stx,
 	if (faccessat(AT_FDCWD, mountpoint, W_OK, AT_EACCESS) < 0)
 		return error_set(error, EXIT_STATUS_MOUNTPOINT,
 				 "mount point '%s': you may not write to it, "
-				 "so fusermount3 would refuse; use a directory "
-				 "of yours",
-				 mountpoint);
+				 "so fusermount3 would refuse; %s%s",
+				 mountpoint,
+				 own ? "run: chmod u+w " :
+				       "use a directory of yours",
+				 own ? mountpoint : "");
 	return 0;
 }
 
 int mountpoint_check_target(const char *mountpoint, bool by_fusermount,
 			    char **ret_real, struct error *error)
 {
+	struct mountinfo info;
 	struct statx stx;
 	char *real;
 	int r = 0;
@@ -186,12 +172,8 @@ int mountpoint_check_target(const char *mountpoint, bool by_fusermount,
 	if (!S_ISDIR(stx.stx_mode))
 		return refuse_path("mount point", mountpoint, ENOTDIR,
 				   EXIT_STATUS_MOUNTPOINT, error);
-	if (mountpoint_is_ours(mountpoint))
-		return error_set(error, EXIT_STATUS_MOUNTPOINT,
-				 "mount point '%s': already mounted by "
-				 "idshift-mount; unmount it with "
-				 "'fusermount3 -u %s'",
-				 mountpoint, mountpoint);
+	if (find_ours_at(mountpoint, &info))
+		return already_mounted(mountpoint, &info, error);
 	if (by_fusermount)
 		r = check_writable(mountpoint, &stx, error);
 	if (r < 0)

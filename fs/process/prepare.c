@@ -163,8 +163,9 @@ static void warn(const char *what, const char *path, const char *why)
 static bool is_in_mount(const char *path)
 {
 	_cleanup_fd_ int fd = open(path, O_PATH | O_CLOEXEC);
+	struct mountinfo info;
 
-	return fd >= 0 && mountpoint_is_inside_ours(fd);
+	return fd >= 0 && mountpoint_is_inside_ours(fd, &info);
 }
 
 static bool is_empty(const char *path)
@@ -215,6 +216,9 @@ int prepare_mount(struct options *options, const struct situation *situation,
 
 	if (r < 0)
 		return as_user_failed(options, r, error);
+	/* Who is that user already has nothing to become: situation.h. */
+	if (!becomes)
+		replace(&options->run_as, NULL);
 	r = check_paths(options, situation, becomes ? user : NULL, &needs,
 			error);
 	paused = becomes ? run_as_pause() : 0;

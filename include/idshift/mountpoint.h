@@ -15,6 +15,7 @@
 #include <sys/types.h>
 
 #include "idshift/error.h"
+#include "idshift/mountinfo.h"
 
 /* The file system type of our mounts, as mountinfo has it. */
 #define MOUNTPOINT_FSTYPE "fuse.idshift-mount"
@@ -90,13 +91,6 @@ int mountpoint_check_fuse(const struct fuse_needs *needs, struct error *error);
 bool mountpoint_conf_allows(const char *text);
 
 /* Is the object seen through a mount of ours, where records are hidden? */
-bool mountpoint_is_inside_ours(int fd);
-
-/*
- * The file system type of the mount with this id, from a mountinfo file
- * (proc(5)).  -ENOENT: no such mount; -errno.
- */
-int mountpoint_find_fstype(const char *mountinfo, uint64_t mount_id, char *buf,
-			   size_t size);
+bool mountpoint_is_inside_ours(int fd, struct mountinfo *ret);
 
 #endif

@@ -62,9 +62,17 @@ like "her state directory" "$(ls -dl "$T/home/maria/.local/state/idshift")" \
 	'^drwx------ .* maria maria '
 ok "mount -a again does nothing" mount -a --fstab "$fstab"
 is "still one" "$(mounted)" 1
+fails 5 "another by her" as maria idshift-mount "$src" "$mnt"
+like "says whose is there" "$output" \
+	"from '$src'; unmount it with 'umount $mnt' as root, who has mounted it\$"
 ok "umount" umount "$mnt"
 is "is gone" "$(mounted)" 0
 ok "and its daemon" wait_for 5 test ! -e "/proc/$daemon"
+ok "run-as= of oneself asks for nothing" as maria idshift-mount \
+	-o run-as=maria "$src" "$mnt"
+ok "fusermount3 unmounts that" as maria fusermount3 -u "$mnt"
+fails 2 "of another is root's" as maria idshift-mount -o run-as=sergio \
+	"$src" "$mnt"
 
 # All that is usual in the fourth field.
 for noise in defaults rw auto exec relatime user,noauto nouser users group \

@@ -164,6 +164,8 @@ like "its kind and flags" "$(mounted)" \
 like "its source" "$(mounted)" " - fuse.idshift-mount $src "
 is "the option works" "$(as sergio stat -c %u:%g "$mnt/file")" 100004:100005
 fails 5 "mounted on twice" ours "$src" "$mnt"
+like "says what is there, and how it ends" "$output" \
+	"already mounted by idshift-mount, from '$src'; unmount it with 'fusermount3 -u $mnt'\$"
 daemon=$(leftovers "$T" | sed -n 's/^process \([0-9]*\): idshift-mount:.*/\1/p')
 like "one daemon" "$daemon" '^[0-9]+$'
 ok "SIGTERM" kill -TERM "$daemon"

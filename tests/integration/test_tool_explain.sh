@@ -177,6 +177,15 @@ fails 2 "no caller" explain read "$src/mine"
 fails 2 "an unknown operation" explain --as=0:0 fly "$src/mine"
 fails 2 "an unknown capability" explain --as=0:0 --cap=fly read "$src/mine"
 fails 2 "not below the source" explain --as=0:0 read /etc/passwd
+fails 2 "as the container names it" explain --as=0:0 read own/mine
+like "says how to name it" "$output" "did you mean '$src/own/mine'"
+fails 2 "a path in a mount" as sergio sh -c \
+	"cd '$T/home/sergio' && idshift explain --as=0:0 read mnt/own/mine"
+like "has no records" "$output" \
+	"'mnt': it is inside a mount of idshift-mount; name it in the source, '$src'"
+fails 2 "a mount as the source" as sergio idshift explain --as=0:0 \
+	--source="$mnt" read "$mnt/own/mine"
+like "neither" "$output" "$mnt': it is inside a mount of idshift-mount"
 fails 2 "out of the mount" explain --as=0:0 read "$src/../x"
 fails 2 "an id that the container lacks" explain --as=70000:0 read "$src/mine"
 like "says so" "$output" "uid '70000': the container has no such uid"

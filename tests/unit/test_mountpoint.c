@@ -164,6 +164,8 @@ static void test_target_of_others(void **state)
 	}
 	make_dir("theirs", 0755);
 	make_dir("sticky", 01777);
+	make_dir("own", 0555);
+	assert_int_equal(chown(at("own"), 4321, 4321), 0);
 	assert_int_equal(chown(at("theirs"), 1234, 1234), 0);
 	assert_int_equal(chown(at("sticky"), 1234, 1234), 0);
 	assert_int_equal(seteuid(4321), 0);
@@ -181,6 +183,13 @@ static void test_target_of_others(void **state)
 			    "mount point '@/sticky': its sticky bit is set and "
 			    "it isn't yours, so fusermount3 would refuse; make "
 			    "a directory in it");
+	assert_int_equal(
+		mountpoint_check_target(at("own"), true, &real, &error),
+		-EINVAL);
+	assert_string_equal(without_base(error.text),
+			    "mount point '@/own': you may not write to it, so "
+			    "fusermount3 would refuse; run: chmod u+w @/own");
+	assert_int_equal(error.exit_code, 5);
 	assert_int_equal(seteuid(0), 0);
 	assert_null(real);
 	/* Root mounts without fusermount3. */
@@ -438,39 +447,6 @@ static void test_fuse(void **state)
 	assert_int_equal(error.exit_code, 6);
 }
 
-static void test_fstype(void **state)
-{
-	char type[64] = "";
-	char small[4] = "";
-
-	(void)state;
-	make_file("mountinfo", 0644,
-		  "22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw\n"
-		  "220 22 0:5 / /a\\040b rw - fuse.idshift-mount /x rw\n"
-		  "23 22 0:6 / /p rw master:1 - proc proc rw\n"
-		  "24 22 0:6 / /bad\n");
-	assert_int_equal(mountpoint_find_fstype(at("mountinfo"), 220, type,
-						sizeof(type)),
-			 0);
-	assert_string_equal(type, MOUNTPOINT_FSTYPE);
-	assert_int_equal(
-		mountpoint_find_fstype(at("mountinfo"), 23, type, sizeof(type)),
-		0);
-	assert_string_equal(type, "proc");
-	assert_int_equal(
-		mountpoint_find_fstype(at("mountinfo"), 2, type, sizeof(type)),
-		-ENOENT);
-	assert_int_equal(
-		mountpoint_find_fstype(at("mountinfo"), 24, type, sizeof(type)),
-		-ENOENT);
-	assert_int_equal(mountpoint_find_fstype(at("mountinfo"), 22, small,
-						sizeof(small)),
-			 -ERANGE);
-	assert_int_equal(
-		mountpoint_find_fstype(at("none"), 22, type, sizeof(type)),
-		-ENOENT);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -482,7 +458,6 @@ int main(void)
 		cmocka_unit_test(test_reach_acl),
 		cmocka_unit_test(test_conf),
 		cmocka_unit_test(test_fuse),
-		cmocka_unit_test(test_fstype),
 	};
 
 	return cmocka_run_group_tests(tests, make_tree, remove_tree);

@@ -12,7 +12,6 @@
 #include "idshift/acl.h"
 #include "idshift/backing.h"
 #include "idshift/cleanup.h"
-#include "idshift/mountpoint.h"
 #include "idshift/records_side.h"
 
 #include "doctor.h"
@@ -126,6 +125,7 @@ static void check_passthrough(struct doctor *doctor, int dir)
 
 void doctor_check_source(struct doctor *doctor)
 {
+	char reason[TARGET_REASON_MAX];
 	struct statx stx;
 	_cleanup_fd_ int dir = target_open_path(doctor->source, true, &stx);
 	_cleanup_fd_ int fd = -1;
@@ -135,9 +135,9 @@ void doctor_check_source(struct doctor *doctor)
 			    doctor->source, strerror(dir < 0 ? -dir : ENOTDIR));
 		return;
 	}
-	if (mountpoint_is_inside_ours(dir)) {
+	if (target_is_in_mount(dir, reason)) {
 		doctor_fail(doctor, "source", "'%s': %s", doctor->source,
-			    TARGET_IS_MOUNT);
+			    reason);
 		return;
 	}
 	check_owner(doctor, &stx);

@@ -177,8 +177,9 @@ static int relate(const char *source, const char *path, char **ret_rest,
 	if (source == NULL) {
 		if (path[0] == '/')
 			return error_set(error, EXIT_STATUS_USAGE,
-					 "'%s': name the mounted directory, "
-					 "with --source=DIR",
+					 "'%s': name the source directory "
+					 "with --source=DIR, and give the path "
+					 "that it has there on the host",
 					 path);
 		rest = path;
 	} else {
@@ -190,11 +191,16 @@ static int relate(const char *source, const char *path, char **ret_rest,
 		if (rest == NULL && full != NULL && real != NULL)
 			rest = below(full, real);
 	}
-	if (rest == NULL)
+	if (rest == NULL && path[0] == '/')
 		return error_set(error, EXIT_STATUS_USAGE,
 				 "'%s': is not below the source '%s'; give "
 				 "the path that it has on the host",
 				 path, source);
+	if (rest == NULL)
+		return error_set(error, EXIT_STATUS_USAGE,
+				 "'%s': is not below the source '%s'; did you "
+				 "mean '%s/%s'?",
+				 path, source, source, path);
 	*ret_rest = strdup(rest);
 	return *ret_rest == NULL ?
 		       error_set(error, EXIT_STATUS_OTHER, "out of memory") :

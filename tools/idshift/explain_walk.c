@@ -145,6 +145,17 @@ static int cannot(const struct walker *w, const char *name, const char *why)
 			 w->way->dir.path, name, why);
 }
 
+/* Records are hidden there, and the user of another mount would be judged. */
+static int refuse_mount(const struct walker *w, const struct object *object)
+{
+	char reason[TARGET_REASON_MAX];
+
+	if (!target_is_in_mount(object->fd, reason))
+		return 0;
+	return error_set(w->error, EXIT_STATUS_USAGE, "'%s': %s", object->path,
+			 reason);
+}
+
 /* The next component, cut off what is to go; NULL: there is none. */
 static char *next_name(struct walker *w, bool *ret_last)
 {
@@ -208,6 +219,12 @@ static int enter(struct walker *w, int fd, const char *name, bool last)
 
 	if (r < 0)
 		return r;
+	if (backing_dev(&object.stx) != backing_dev(&w->way->dir.stx))
+		r = refuse_mount(w, &object);
+	if (r < 0) {
+		object_done(&object);
+		return r;
+	}
 	if (S_ISLNK(object.stx.stx_mode) &&
 	    (!last || follows_last(w->question->operation))) {
 		r = follow(w, object.fd, name);
@@ -294,6 +311,8 @@ int explain_walk(const struct question *question, const char *source,
 	else if (w.rest != NULL)
 		r = object_load(question->target, take_fd(&fd), source, "",
 				&way->dir);
+	if (r == 0)
+		r = refuse_mount(&w, &way->dir);
 	if (r == 0) {
 		do {
 			r = step(&w);

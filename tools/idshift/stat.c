@@ -8,7 +8,6 @@
 
 #include "idshift/backing.h"
 #include "idshift/cleanup.h"
-#include "idshift/mountpoint.h"
 
 #include "command.h"
 #include "message.h"
@@ -146,13 +145,14 @@ struct output {
 
 static int show(const struct output *out, const char *path)
 {
+	char reason[TARGET_REASON_MAX];
 	struct explained explained;
 	struct statx stx;
 	_cleanup_fd_ int fd = target_open_path(path, false, &stx);
 	int r = fd < 0 ? fd : 0;
 
-	if (r == 0 && mountpoint_is_inside_ours(fd)) {
-		complain_path("stat", path, TARGET_IS_MOUNT);
+	if (r == 0 && target_is_in_mount(fd, reason)) {
+		complain_path("stat", path, reason);
 		return 1;
 	}
 	if (r == 0)

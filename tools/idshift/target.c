@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -101,6 +102,20 @@ void target_close(struct target *target)
 	situation_destroy(&target->situation);
 	options_destroy(&target->options);
 	target->records = (struct records){ .db = NULL };
+}
+
+bool target_is_in_mount(int fd, char reason[TARGET_REASON_MAX])
+{
+	struct mountinfo info;
+
+	if (!mountpoint_is_inside_ours(fd, &info))
+		return false;
+	(void)snprintf(reason, TARGET_REASON_MAX,
+		       "it is inside a mount of idshift-mount; name it in the "
+		       "source, '%s', or use chown(1), chmod(1) and stat(1) "
+		       "here",
+		       info.source);
+	return true;
 }
 
 int target_open_path(const char *path, bool follow, struct statx *ret_stx)

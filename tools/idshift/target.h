@@ -3,6 +3,8 @@
 #ifndef IDSHIFT_TOOL_TARGET_H
 #define IDSHIFT_TOOL_TARGET_H
 
+#include <limits.h>
+
 #include "idshift/options.h"
 #include "idshift/records.h"
 #include "idshift/situation.h"
@@ -34,9 +36,8 @@ void target_close(struct target *target);
  */
 int target_open_path(const char *path, bool follow, struct statx *ret_stx);
 
-/* Why what is seen through a mount of ours (mountpoint.h) is refused. */
-#define TARGET_IS_MOUNT                                                 \
-	"it is inside a mount of idshift-mount; name it in the source " \
-	"directory, or use chown(1), chmod(1) and stat(1) here"
+/* What is seen through a mount of ours is refused, for this reason. */
+#define TARGET_REASON_MAX (PATH_MAX + 128)
+bool target_is_in_mount(int fd, char reason[TARGET_REASON_MAX]);
 
 #endif

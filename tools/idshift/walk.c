@@ -9,7 +9,6 @@
 #include "idshift/backing.h"
 #include "idshift/cleanup.h"
 #include "idshift/dir_stream.h"
-#include "idshift/mountpoint.h"
 
 #include "message.h"
 #include "target.h"
@@ -111,13 +110,15 @@ static void visit(struct state *state, int fd, const struct statx *stx)
 /* A mount of ours, as operand or met below it, is not to be walked into. */
 static bool is_mount(struct state *state, int fd, const struct statx *stx)
 {
+	char reason[TARGET_REASON_MAX];
+
 	if (state->depth > 0 &&
 	    backing_dev(stx) == state->levels[state->depth - 1].dev)
 		return false;
-	if (!mountpoint_is_inside_ours(fd))
+	if (!target_is_in_mount(fd, reason))
 		return false;
 	state->failed = true;
-	complain_path(state->walk->command, state->path, TARGET_IS_MOUNT);
+	complain_path(state->walk->command, state->path, reason);
 	return true;
 }
 
