@@ -162,14 +162,20 @@ int backing_truncate(int path_fd, off_t size)
 
 int backing_touch_ctime(int path_fd, const struct statx *stx)
 {
+	const struct timespec times[2] = {
+		{ .tv_sec = stx->stx_atime.tv_sec,
+		  .tv_nsec = stx->stx_atime.tv_nsec },
+		{ .tv_nsec = UTIME_OMIT },
+	};
+
 	/*
 	 * chown(-1, -1) would do for all, but takes setuid bits and
 	 * capabilities of the disk's own from what is no directory, and NFS
-	 * leaves it out.  chmod takes the setgid of a group that isn't ours.
+	 * leaves it out.  chmod to the mode that it had a moment ago would undo
+	 * a chmod of the host's since.
 	 */
-	if (!S_ISLNK(stx->stx_mode) &&
-	    (!S_ISDIR(stx->stx_mode) || (stx->stx_mode & S_ISGID) == 0))
-		return backing_chmod(path_fd, stx->stx_mode & MODE_BITS);
+	if (!S_ISLNK(stx->stx_mode))
+		return backing_utimens(path_fd, times);
 	return result(
 		fchownat(path_fd, "", (uid_t)-1, (gid_t)-1, AT_EMPTY_PATH));
 }

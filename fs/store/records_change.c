@@ -176,15 +176,6 @@ static void change_undo(struct change *c)
 		(void)backing_touch_ctime(c->path_fd, c->stx);
 }
 
-/* With the mode that it has by now. */
-static int touch_ctime(const struct change *c)
-{
-	struct statx stx = *c->stx;
-
-	stx.stx_mode = (uint16_t)((stx.stx_mode & S_IFMT) | c->mode);
-	return backing_touch_ctime(c->path_fd, &stx);
-}
-
 /* The record's text, as planned; 0: none. */
 static size_t planned_record(const struct change *c,
 			     char text[OVERRIDE_STAT_MAX])
@@ -228,7 +219,7 @@ static int change_run(struct change *c, const struct disk_acl_change *disk_acl)
 		r = change_disk_acl(c, NULL);
 	/* Whoever read the old record meanwhile must not keep it. */
 	if (r == 0 && (c->wrote_db || !c->moved_ctime))
-		r = touch_ctime(c);
+		r = backing_touch_ctime(c->path_fd, c->stx);
 	return r;
 }
 

@@ -71,7 +71,10 @@ int backing_chmod(int path_fd, mode_t mode);
 int backing_chown(int path_fd, struct disk_id uid, struct disk_id gid);
 /* As truncate(2): a size that is so already moves no time. */
 int backing_truncate(int path_fd, off_t size);
-/* Moves ctime and nothing else, as a change of owner would. */
+/*
+ * Moves ctime, as a change of owner would, and nothing else but an atime that
+ * has moved since *stx.
+ */
 int backing_touch_ctime(int path_fd, const struct statx *stx);
 int backing_utimens(int path_fd, const struct timespec times[2]);
 

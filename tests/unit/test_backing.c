@@ -146,17 +146,29 @@ static void test_times(void **state)
 	}
 }
 
-/* Touching the ctime of a host's setuid file leaves its bits alone. */
+/* Touching the ctime leaves a host's setuid alone, and a chmod since. */
 static void test_touch(void **state)
 {
+	static const struct timespec old[2] = { { .tv_sec = 5 },
+						{ .tv_sec = 6 } };
+	const struct timespec tick = { .tv_nsec = 20000000 };
 	struct store *s = store_of(state);
-	struct statx stx;
+	struct statx stx, now;
 	int fd;
 
-	host_file(s, "file", 06755);
+	host_file(s, "file", 0600);
 	fd = backing_open_child(s->src, "file");
+	assert_int_equal(backing_utimens(fd, old), 0);
 	assert_int_equal(backing_stat(fd, &stx), 0);
+	host_chmod(s, "file", 06755);
+	assert_int_equal(backing_stat(fd, &now), 0);
+	stx.stx_ctime = now.stx_ctime;
+	(void)nanosleep(&tick, NULL);
 	assert_int_equal(backing_touch_ctime(fd, &stx), 0);
+	assert_int_equal(backing_stat(fd, &now), 0);
+	assert_false(backing_is_unchanged(&stx, &now));
+	assert_int_equal(now.stx_atime.tv_sec, 5);
+	assert_int_equal(now.stx_mtime.tv_sec, 6);
 	expect_disk(s, "file", 1000, 1000, 06755);
 	(void)close(fd);
 }
