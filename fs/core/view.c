@@ -186,6 +186,9 @@ void view_of_recorded(const struct view_policy *policy,
 		ret->gid = record->gid;
 	if (!record->has_mode || S_ISLNK(type))
 		return;
+	/* Of another record's time. */
+	if (acl != NULL && acl_mode_bits(acl) != (record->mode & 0777))
+		acl = NULL;
 	group = group_backing(policy, disk, &base, ret->gid);
 	if (disk_mode_from(disk->mode, record->mode, acl, group) !=
 	    (disk->mode & MODE_BITS))

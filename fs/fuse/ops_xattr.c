@@ -178,6 +178,19 @@ static int set_capability(struct xattr_target *target, const char *value,
 	return r;
 }
 
+static int remove_capability(struct xattr_target *target)
+{
+	const struct records *records = &target->fs->records;
+	int r = records_capability_remove(records, target->node.fd,
+					  &target->stx);
+
+	if (r == -EACCES &&
+	    widen(target->fs, &target->caller, &target->node, 0) == 0)
+		r = records_capability_remove(records, target->node.fd,
+					      &target->stx);
+	return r;
+}
+
 static int do_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name,
 		       const char *value, size_t size, int flags)
 {
@@ -230,8 +243,7 @@ static int do_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name)
 	if (r < 0)
 		return r;
 	if (kind == XATTR_KIND_CAPABILITY)
-		return records_capability_remove(&target.fs->records,
-						 target.node.fd, &target.stx);
+		return remove_capability(&target);
 	if (kind != XATTR_KIND_DISK) {
 		(void)pthread_mutex_lock(node_change_lock(&target.node));
 		r = set_acl(&target, kind, NULL);

@@ -312,7 +312,7 @@ static void let_owner_in(struct acl *acl, bool is_dir)
 	}
 }
 
-/* Is there an access ACL to remove? */
+/* Is there an access ACL to remove, be it one that doesn't count now? */
 static int has_access(const struct records *records, int path_fd,
 		      const struct statx *stx)
 {
@@ -320,7 +320,10 @@ static int has_access(const struct records *records, int path_fd,
 	int r = records_acl_get(records, path_fd, stx, RECORDS_ACL_ACCESS, &acl,
 				NULL);
 
-	return r < 0 ? r : acl != NULL;
+	if (r < 0 || acl != NULL)
+		return r < 0 ? r : 1;
+	return !records->policy->real_owners &&
+	       side_exists(records->db, path_fd, stx, SIDE_ACL_ACCESS);
 }
 
 /* acl with container ids. */

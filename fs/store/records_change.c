@@ -123,6 +123,20 @@ static int change_acl(struct change *c, const struct acl *acl)
 	return 0;
 }
 
+/* One whose record is gone must not count by the next. */
+static int drop_stray_acl(struct change *c)
+{
+	int r;
+
+	if (c->old.len > 0 || c->acl != NULL ||
+	    (c->absent & SIDE_BIT(SIDE_ACL_ACCESS)) != 0 ||
+	    S_ISLNK(c->stx->stx_mode) ||
+	    !side_exists(c->records->db, c->path_fd, c->stx, SIDE_ACL_ACCESS))
+		return 0;
+	r = write_acl(c, NULL);
+	return r < 0 ? r : 0;
+}
+
 static int change_disk_acl(struct change *c, const struct acl *acl)
 {
 	struct statx stx;
@@ -208,6 +222,8 @@ static int change_run(struct change *c, const struct disk_acl_change *disk_acl)
 	 */
 	if (r == 0)
 		r = change_acl(c, c->acl);
+	if (r == 0)
+		r = drop_stray_acl(c);
 	if (r == 0)
 		r = change_record(c, text, len);
 	if (r == 0 && owner_last)

@@ -119,7 +119,8 @@ mode_t view_mode_for_disk(mode_t view_mode, const struct acl *acl);
 
 /*
  * What the container sees.  record: NULL for a file without one; acl: the
- * recorded access ACL, NULL for none.  ret->acl is `acl` if it counts.
+ * recorded access ACL, NULL for none.  ret->acl is `acl` if it counts: only
+ * while its mode is the record's.
  */
 void view_of_recorded(const struct view_policy *policy,
 		      const struct disk_owner *disk,

@@ -170,6 +170,31 @@ is "and opens nothing to others on disk" \
 is "the file is still mine" "$(stat -c %U "$src/recorded")" sergio
 inside 'setfacl -b recorded'
 is "gone with it" "$(getfattr -dm user.idshift "$src/recorded" 2>/dev/null)" ""
+stray() { # what a container's user of an ACL from before may do
+	inside "rm -f stray; echo x >stray; chown 5:6 stray; chmod 644 stray
+		setfacl -m u:1000:rw stray"
+	"$@"
+	sleep 1.2
+	"${ns[@]}" sh -c "cd '$mnt' && stat -c '%a %u:%g' stray"
+	user 1000 'echo x >>stray' 2>/dev/null && echo writes
+}
+forget() { as sergio setfattr -x user.containers.override_stat "$src/stray"; }
+forget_and_chown() { forget && sleep 1.2 && inside 'chown 9:9 stray'; }
+another() {
+	as sergio setfattr -n user.containers.override_stat -v 9:9:0644:file \
+		"$src/stray"
+}
+chmods() {
+	as sergio chmod 600 "$src/stray" && sleep 1.2 &&
+		inside 'setfattr -x system.posix_acl_access stray'
+	as sergio chmod 644 "$src/stray"
+}
+is "an ACL counts with its record" "$(stray true)" "664 5:6
+writes"
+is "and no more once that is gone" "$(stray forget)" "644 0:0"
+is "nor by the next" "$(stray forget_and_chown)" "644 9:9"
+is "nor beside another's" "$(stray another)" "644 9:9"
+is "nor one that was removed where it didn't count" "$(stray chmods)" "644 5:6"
 inside 'echo x >wide; chmod 600 wide; setfacl -m u:1000:rw,g:7:rw wide'
 is "a mode never wider on disk than in the view" \
 	"$(as mia cat "$src/wide" 2>/dev/null || echo refused)" refused

@@ -91,6 +91,20 @@ inside 'echo x >cap && setcap cap_net_raw=ep cap'
 # When the host changes the file, what was said of it is over or not: but the
 # host must be able to run it without.
 is "a host's write" "$(as "$ME" sh -c "echo y >>'$src/cap'; getcap '$src/cap'")" ""
+# Which its owner's u+w is needed for, on disk.
+remove='cp f g && chown 5:5 g && setcap cap_net_raw=ep g'
+for d in "$home/plain" "$mnt"; do
+	"${ns[@]}" bash -c "cd '$d' && rm -f g && $remove"
+done
+as "$ME" chmod 444 "$src/g"
+"${ns[@]}" chmod 444 "$home/plain/g"
+remove='setcap -r g; chown 6:6 g; stat -c "%a %u:%g" g; getcap g
+	setcap cap_net_raw=ep g; chown 7:7 g; echo $?; getcap g'
+sleep 1.2
+for d in "$home/plain" "$mnt"; do
+	"${ns[@]}" bash -c "cd '$d' && $remove" >"$T/of.${d##*/}" 2>&1
+done
+same "removed from what the host made read-only" "$T/of.mnt" "$T/of.plain"
 inside 'echo x >cap2 && setcap cap_net_raw=ep cap2'
 ok "unmount inside" "${ns[@]}" umount "$home/inside"
 daemon=$first
