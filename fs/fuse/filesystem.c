@@ -19,13 +19,13 @@
 #include "passthrough.h"
 #include "prefill.h"
 
-/* Records of objects that have no xattr go with the object. */
+/* What the database has of an object goes with it. */
 static void drop_orphan(void *context, int path_fd, mode_t type)
 {
 	struct filesystem *fs = context;
 	struct statx stx;
 
-	if (S_ISREG(type) || S_ISDIR(type))
+	if (S_ISREG(type))
 		return;
 	if (backing_stat(path_fd, &stx) == 0 && stx.stx_nlink == 0)
 		records_forget(&fs->records, path_fd, &stx);

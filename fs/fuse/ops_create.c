@@ -52,6 +52,7 @@ static int inherit(struct making *making)
 	struct filesystem *fs = making->fs;
 	struct creation *creation = &making->creation;
 	struct acl *acl = NULL;
+	bool umask_counts;
 	int r;
 
 	r = records_acl_get(&fs->records, making->dir.fd, &making->dir_stx,
@@ -62,10 +63,13 @@ static int inherit(struct making *making)
 	if (r == 0 && acl != NULL && !creation->disk_default_acl) {
 		r = records_acl_inherited(&fs->records, making->dir.fd,
 					  &making->dir_stx,
-					  &making->default_acl);
+					  &making->default_acl,
+					  &creation->default_acl_vouched);
 		creation->default_acl = making->default_acl;
 	}
-	if (r == 0 && acl == NULL)
+	umask_counts = acl == NULL || (creation->default_acl != NULL &&
+				       !creation->default_acl_vouched);
+	if (r == 0 && umask_counts)
 		creation->want.mode &=
 			~(fuse_req_ctx(making->caller.req)->umask & 0777);
 	acl_free(acl);

@@ -120,7 +120,7 @@ static int making_begin(struct making *m, const struct creation *creation)
 int creation_complete(const struct records *records, int fd,
 		      const struct statx *stx, unsigned int absent,
 		      bool disk_default_acl, const struct acl *default_acl,
-		      struct view *want)
+		      bool vouched, struct view *want)
 {
 	int r;
 
@@ -129,7 +129,8 @@ int creation_complete(const struct records *records, int fd,
 			(want->mode & ~(mode_t)0777) | (stx->stx_mode & 0777);
 	r = records_apply(records, fd, stx, absent, want);
 	if (r == 0 && default_acl != NULL && S_ISDIR(stx->stx_mode))
-		r = records_acl_hand_on(records, fd, stx, default_acl);
+		r = records_acl_hand_on(records, fd, stx, default_acl,
+					vouched);
 	return r;
 }
 
@@ -155,7 +156,8 @@ static int finish(struct making *m, int fd, unsigned int absent)
 	if (!m->plain)
 		records.intents = NULL;
 	r = creation_complete(&records, fd, stx, absent, c->disk_default_acl,
-			      c->default_acl, &m->want);
+			      c->default_acl, c->default_acl_vouched,
+			      &m->want);
 	return r < 0 ? r : backing_stat(fd, &m->stx);
 }
 
@@ -182,6 +184,7 @@ static int intend(const struct making *m)
 		.name = c->name,
 		.disk_default_acl = c->disk_default_acl,
 		.default_acl = c->default_acl,
+		.default_acl_vouched = c->default_acl_vouched,
 	};
 
 	if (m->plain)

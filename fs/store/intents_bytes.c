@@ -13,7 +13,7 @@
 #include "idshift/backing.h"
 #include "idshift/clock.h"
 
-#define MAGIC UINT32_C(0x49445331)
+#define MAGIC UINT32_C(0x49445332)
 
 _Static_assert(offsetof(struct intent_head, parts) == INTENT_HEAD_SIZE,
 	       "what is struck out");
@@ -134,6 +134,7 @@ ssize_t intent_encode(const struct records *records,
 	head.acting_uid = records->policy->acting.uid.value;
 	head.real_owners = records->policy->real_owners;
 	head.disk_default_acl = intent->disk_default_acl;
+	head.default_acl_vouched = intent->default_acl_vouched;
 	head.remove_disk_acl = intent->disk_acl.remove;
 	head.same_dev = root->dev == backing_dev(stx);
 	head.ino = stx->stx_ino;

@@ -30,6 +30,7 @@ struct intent_head {
 	uint8_t real_owners;
 	/* What is to be done. */
 	uint8_t disk_default_acl;
+	uint8_t default_acl_vouched;
 	uint8_t remove_disk_acl;
 	/* The object, or the directory of what is made. */
 	uint8_t same_dev; /* as the root's */

@@ -17,6 +17,7 @@ struct intent {
 	const char *name; /* NULL: the object itself is changed */
 	bool disk_default_acl;
 	const struct acl *default_acl; /* to hand on; NULL: none */
+	bool default_acl_vouched;
 };
 
 #define INTENT_NONE (-1)

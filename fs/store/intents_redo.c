@@ -125,7 +125,8 @@ static int redo_creation(const struct records *records,
 	return r < 0 ? r :
 		       creation_complete(records, fd, &stx, 0,
 					 head->disk_default_acl != 0,
-					 default_acl, want);
+					 default_acl,
+					 head->default_acl_vouched != 0, want);
 }
 
 int intent_redo(const struct records *records, const struct intent_root *root,

@@ -234,22 +234,40 @@ int records_acl_get(const struct records *records, int path_fd,
 	return 0;
 }
 
-int records_acl_inherited(const struct records *records, int dir_fd,
-			  const struct statx *dir, struct acl **ret)
+static bool default_is_vouched(const struct records *records, int path_fd,
+			       const struct statx *stx, const struct acl *acl)
 {
-	return recorded_default(records, dir_fd, dir, ret);
+	size_t size = acl_blob_size(acl);
+	_cleanup_free_ char *blob = malloc(size);
+
+	return blob != NULL && acl_format(acl, blob, size) >= 0 &&
+	       side_is_vouched(records->db, path_fd, stx, SIDE_ACL_DEFAULT,
+			       blob, size);
+}
+
+int records_acl_inherited(const struct records *records, int dir_fd,
+			  const struct statx *dir, struct acl **ret,
+			  bool *ret_vouched)
+{
+	int r = recorded_default(records, dir_fd, dir, ret);
+
+	*ret_vouched = r == 0 && *ret != NULL &&
+		       default_is_vouched(records, dir_fd, dir, *ret);
+	return r;
 }
 
 /*
  * Writing.
  */
 
+/* vouched: by us, who are asked to by its owner. */
 static int write_default(const struct records *records, int path_fd,
-			 const struct statx *stx, const struct acl *acl)
+			 const struct statx *stx, const struct acl *acl,
+			 bool vouched)
 {
 	_cleanup_free_ char *blob = NULL;
 	size_t size = acl != NULL ? acl_blob_size(acl) : 0;
-	int r;
+	int r = 0;
 
 	if (acl != NULL) {
 		blob = malloc(size);
@@ -257,14 +275,23 @@ static int write_default(const struct records *records, int path_fd,
 			return -ENOMEM;
 		(void)acl_format(acl, blob, size);
 	}
-	r = side_write(records->db, path_fd, stx, SIDE_ACL_DEFAULT, blob, size);
+	if (acl != NULL && vouched)
+		r = side_vouch(records->db, path_fd, stx, SIDE_ACL_DEFAULT,
+			       blob, size);
+	if (r == 0)
+		r = side_write(records->db, path_fd, stx, SIDE_ACL_DEFAULT,
+			       blob, size);
+	if (r >= 0 && acl == NULL)
+		r = side_vouch(records->db, path_fd, stx, SIDE_ACL_DEFAULT,
+			       NULL, 0);
 	return r < 0 ? r : 0;
 }
 
 int records_acl_hand_on(const struct records *records, int path_fd,
-			const struct statx *stx, const struct acl *acl)
+			const struct statx *stx, const struct acl *acl,
+			bool vouched)
 {
-	int r = write_default(records, path_fd, stx, acl);
+	int r = write_default(records, path_fd, stx, acl, vouched);
 
 	records_cache_drop(records->cache, stx);
 	return r;
@@ -282,12 +309,13 @@ static int set_default(const struct records *records, int path_fd,
 	if (acl != NULL &&
 	    translate(records, acl, user_to_disk, group_to_disk, &disk) == 0) {
 		r = acl_write_disk(path_fd, ACL_XATTR_DEFAULT, disk);
-		return r < 0 ? r : write_default(records, path_fd, stx, NULL);
+		return r < 0 ? r : write_default(records, path_fd, stx, NULL,
+						true);
 	}
 	if (acl != NULL && records->policy->real_owners)
 		return -EINVAL;
 	/* One that the disk's own hides must not show once that is gone. */
-	r = write_default(records, path_fd, stx, acl);
+	r = write_default(records, path_fd, stx, acl, true);
 	return r < 0 ? r : acl_write_disk(path_fd, ACL_XATTR_DEFAULT, NULL);
 }
 

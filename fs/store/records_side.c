@@ -3,10 +3,12 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "idshift/acl.h"
 #include "idshift/backing.h"
+#include "idshift/cleanup.h"
 #include "idshift/override_stat.h"
 
 static const struct {
@@ -163,18 +165,38 @@ int side_write(struct records_db *db, int path_fd, const struct statx *stx,
 	return r < 0 ? r : 1;
 }
 
-void side_forget(struct records_db *db, int path_fd, const struct statx *stx)
+int side_vouch(struct records_db *db, int path_fd, const struct statx *stx,
+	       enum side side, const void *value, size_t size)
 {
 	struct backing_key key;
+	char byte;
+	int r = backing_key(path_fd, stx, &key);
 
-	if (backing_key(path_fd, stx, &key) < 0)
-		return;
-	for (int side = 0; side < SIDE_COUNT; side++) {
-		char byte;
+	if (r < 0)
+		return r == -EOPNOTSUPP ? 0 : r;
+	if (size > 0)
+		return records_db_set(db, sides[side].kind, &key, value, size);
+	/* Looking is cheap, a write transaction is not. */
+	if (records_db_get(db, sides[side].kind, &key, &byte, 0) == -ENOENT)
+		return 0;
+	return records_db_remove(db, sides[side].kind, &key);
+}
 
-		/* Looking is cheap, a write transaction is not. */
-		if (records_db_get(db, sides[side].kind, &key, &byte, 0) !=
-		    -ENOENT)
-			(void)records_db_remove(db, sides[side].kind, &key);
-	}
+bool side_is_vouched(struct records_db *db, int path_fd,
+		     const struct statx *stx, enum side side, const void *value,
+		     size_t size)
+{
+	_cleanup_free_ char *kept = malloc(size);
+	struct backing_key key;
+
+	return kept != NULL && backing_key(path_fd, stx, &key) == 0 &&
+	       records_db_get(db, sides[side].kind, &key, kept, size) ==
+		       (ssize_t)size &&
+	       memcmp(kept, value, size) == 0;
+}
+
+void side_forget(struct records_db *db, int path_fd, const struct statx *stx)
+{
+	for (int side = 0; side < SIDE_COUNT; side++)
+		(void)side_vouch(db, path_fd, stx, (enum side)side, NULL, 0);
 }

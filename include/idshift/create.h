@@ -25,8 +25,12 @@ struct creation {
 	 * makes its mode of.
 	 */
 	bool disk_default_acl;
-	/* A recorded default ACL that counts, container ids; NULL: none. */
+	/*
+	 * A recorded default ACL that counts, container ids; NULL: none.
+	 * records_acl_inherited() says whether it is vouched for.
+	 */
 	const struct acl *default_acl;
+	bool default_acl_vouched;
 };
 
 /*

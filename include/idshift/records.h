@@ -129,12 +129,18 @@ int records_acl_set(const struct records *records, int path_fd,
 /*
  * What a new object inherits of a recorded default ACL of its directory: that
  * ACL with container ids; NULL: none is recorded, or it does not count.
+ *
+ * Not vouched: anybody who could write the directory may have set it, which
+ * on a plain one only its owner can.  It must not make a new object more open
+ * than its creator does, so the umask counts.
  */
 int records_acl_inherited(const struct records *records, int dir_fd,
-			  const struct statx *dir, struct acl **ret);
+			  const struct statx *dir, struct acl **ret,
+			  bool *ret_vouched);
 /* Record a default ACL (container ids) for a new directory. */
 int records_acl_hand_on(const struct records *records, int path_fd,
-			const struct statx *stx, const struct acl *acl);
+			const struct statx *stx, const struct acl *acl,
+			bool vouched);
 
 /*
  * File capabilities, as security.capability carries them (capabilities(7)),

@@ -61,6 +61,17 @@ bool side_exists(struct records_db *db, int path_fd, const struct statx *stx,
  */
 int side_write(struct records_db *db, int path_fd, const struct statx *stx,
 	       enum side side, const void *value, size_t size);
+/*
+ * Whoever can write an object can write its attributes.  What must be told
+ * from a stranger's is noted in the database as well: before it is written,
+ * and size 0 after it is removed.  A file system without keys (backing_key())
+ * has nothing that is vouched for.
+ */
+int side_vouch(struct records_db *db, int path_fd, const struct statx *stx,
+	       enum side side, const void *value, size_t size);
+bool side_is_vouched(struct records_db *db, int path_fd,
+		     const struct statx *stx, enum side side, const void *value,
+		     size_t size);
 /* Forget all that the database has of the object. */
 void side_forget(struct records_db *db, int path_fd, const struct statx *stx);
 

@@ -20,7 +20,9 @@ chmod 2770 "$src/d" "$src/d/sub"
 chmod 660 "$src/d/f"
 chmod 775 "$src/d/tool"
 userns_start sergio || skip_all "no user namespaces here"
-mount_fs sergio "$src" "$mnt" -o map=g:shared:2000,cache=none || exit 1
+# The container's uid 5 has no counterpart on disk.
+mount_fs sergio "$src" "$mnt" \
+	-o map=g:shared:2000,map=u:100004:7,cache=none || exit 1
 
 inside() {
 	"${ns[@]}" sh -c "cd '$mnt/d' && $1" 2>&1
@@ -103,6 +105,36 @@ for blob in 0x 0x00 0x02000000 0x0200000001000700ffffffff \
 		"cat '$mnt/d/f'; echo z >>'$mnt/d/f'" 2>&1 |
 		grep -c 'denied')" 2
 done
+# A default ACL is its owner's to set; hers must not open what comes after it.
+entry() { # TAG ID: all permissions
+	printf '%02x000700%s' "$1" "$2"
+}
+open_acl=0x02000000$(entry 1 ffffffff)$(entry 2 05000000)$(entry 4 ffffffff)$(
+	entry 16 ffffffff)$(entry 32 ffffffff)
+secrets() {
+	inside 'cd sub; umask 077; rm -rf s m; echo secret >s; mkdir m; echo s >m/s
+		stat -c "%n %a" s m m/s' | xargs
+	(cd "$src/d/sub" && stat -c "%n %a" s m m/s | xargs)
+	as maria cat "$src/d/sub/s" 2>/dev/null
+}
+for name in acl_access acl_default capability other; do
+	as maria setfattr -x user.idshift.$name "$src/d/sub"
+done
+forge sub user.idshift.acl_default "$open_acl"
+like "her default ACL shows" "$(inside 'getfacl -nc sub')" 'default:user:5:rwx'
+is "and opens nothing" "$(secrets)" "s 600 m 2700 m/s 600
+s 600 m 2700 m/s 600"
+inside 'chown 1000:2000 sub; chmod 2770 sub; setfacl -d -m u:5:rwx,o::r sub'
+is "one of the container's counts instead of the umask" "$(secrets)" \
+	"s 664 m 2774 m/s 664
+s 664 m 2774 m/s 664
+secret" ||
+	note "$(inside 'getfacl -n sub')"
+forge sub user.idshift.acl_default "$open_acl"
+is "until she replaces it" "$(secrets)" "s 600 m 2700 m/s 600
+s 600 m 2700 m/s 600"
+inside 'setfacl -k sub; rm -r sub/s sub/m; chown 0:2000 sub'
+is "none is left behind" "$(getfattr -dm user "$src/d/sub" 2>/dev/null)" ""
 is "what doesn't count has no name" "$(inside 'getfattr -dm - f sub')" ""
 is "nothing on disk has become another's, or more open" "$(disk)" "$before"
 ok "unmount" umount_fs sergio "$mnt"

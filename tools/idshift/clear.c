@@ -35,6 +35,7 @@ static int remove_sides(struct records_db *db, int path_fd,
 			return r;
 		*ret_from_db = *ret_from_db || r == 0;
 	}
+	side_forget(db, path_fd, stx);
 	return 0;
 }
 
