@@ -249,7 +249,7 @@ static int start_waiter(struct waiter *waiter)
 	return -r;
 }
 
-/* Within the bound on those who wait; the owner's hold is handed over. */
+/* Within the bound on those who wait; the owner's hold is handed over to it. */
 static struct waiter *waiter_new(struct filesystem *fs, fuse_req_t req,
 				 const struct lock_request *request,
 				 struct lock_owner *owner)
@@ -259,7 +259,6 @@ static struct waiter *waiter_new(struct filesystem *fs, fuse_req_t req,
 	if (atomic_fetch_add(&waiters, 1) >= WAITERS_MAX || waiter == NULL) {
 		atomic_fetch_sub(&waiters, 1);
 		free(waiter);
-		lock_owner_put(fs->locks, owner);
 		return NULL;
 	}
 	waiter->fs = fs;
@@ -280,6 +279,19 @@ static int prepare_wait(struct waiter *waiter)
 	return waiter->own_fd < 0 ? -ENOLCK : 0;
 }
 
+/* What was had can't be answered for. */
+static void give_up(struct filesystem *fs, const struct lock_request *had,
+		    struct lock_owner *owner)
+{
+	struct lock_request request = *had;
+	struct lock_op op;
+
+	request.lock.l_type = F_UNLCK;
+	request.flock_op = LOCK_UN;
+	begin_op(fs, &request, owner, &op);
+	end_op(fs, owner, &op, try_lock(&request, false));
+}
+
 /* At once or from a waiting thread; the owner's hold is handed over. */
 static void lock_and_reply(struct filesystem *fs, fuse_req_t req,
 			   const struct lock_request *request,
@@ -287,15 +299,19 @@ static void lock_and_reply(struct filesystem *fs, fuse_req_t req,
 {
 	struct waiter *waiter;
 	int r = try_at_once(fs, request, owner, wait);
+	bool had = r == -EBUSY;
 
 	/* What is had already a waiting thread has at once. */
-	if (r != -EBUSY && (!wait || !is_conflict(r))) {
+	if (!had && (!wait || !is_conflict(r))) {
 		lock_owner_put(fs->locks, owner);
 		reply_result(req, r);
 		return;
 	}
 	waiter = waiter_new(fs, req, request, owner);
 	if (waiter == NULL) {
+		if (had)
+			give_up(fs, request, owner);
+		lock_owner_put(fs->locks, owner);
 		reply_result(req, -ENOLCK);
 		return;
 	}
@@ -305,6 +321,8 @@ static void lock_and_reply(struct filesystem *fs, fuse_req_t req,
 		r = -ENOLCK;
 	if (r < 0) {
 		end_op(fs, owner, &waiter->op, r);
+		if (had)
+			give_up(fs, request, owner);
 		waiter_free(waiter);
 		reply_result(req, r);
 	}

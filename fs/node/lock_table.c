@@ -26,7 +26,6 @@ struct lock_owner {
 
 struct lock_table {
 	pthread_mutex_t lock;
-	/* A glance at it spares most closes the rest. */
 	atomic_uint count;
 	struct lock_owner *buckets[BUCKETS];
 	struct lock_op *ops; /* under way */
@@ -298,42 +297,72 @@ pid_t lock_conflict(struct lock_table *table, uint64_t node, uint64_t owner,
 	return pid;
 }
 
-/* Take one matching entry off the list; NULL when there is none. */
-static struct lock_owner *unlist(struct lock_table *table, uint64_t node,
-				 bool by_handle, uint64_t value)
+/*
+ * A thread of its owner has a request under way, which may be waiting: what it
+ * gets after this it keeps.  Of what it is just getting nothing is noted.
+ */
+static bool has_op(struct lock_table *table, const struct lock_owner *entry)
 {
-	struct lock_owner **link, *entry;
+	bool found = false;
 
+	for (struct lock_op *op = table->ops; op != NULL; op = op->next) {
+		if (op->entry == entry)
+			found = op->doubtful = true;
+	}
+	return found;
+}
+
+static void unlock_all(const struct lock_owner *entry)
+{
+	struct flock all = { .l_type = F_UNLCK, .l_whence = SEEK_SET };
+
+	(void)fcntl(entry->fd, F_OFD_SETLK, &all);
+}
+
+/* Of the node's, those of an owner or of a handle. */
+static void drop(struct lock_table *table, uint64_t node, bool by_handle,
+		 uint64_t value)
+{
+	struct lock_owner **link, *entry, *gone = NULL;
+
+	/* A glance at it spares most closes the rest. */
+	if (atomic_load(&table->count) == 0)
+		return;
 	(void)pthread_mutex_lock(&table->lock);
 	link = bucket(table, node);
-	while (*link != NULL &&
-	       ((*link)->node != node ||
-		(by_handle ? (*link)->handle : (*link)->owner) != value))
-		link = &(*link)->next;
-	entry = *link;
-	if (entry != NULL) {
-		*link = entry->next;
-		table->count--;
+	while ((entry = *link) != NULL) {
+		if (entry->node != node ||
+		    (by_handle ? entry->handle : entry->owner) != value) {
+			link = &entry->next;
+			continue;
+		}
 		table->ranges -= entry->ranges.count;
 		lock_ranges_clear(&entry->ranges);
+		if (has_op(table, entry)) {
+			unlock_all(entry);
+			link = &entry->next;
+			continue;
+		}
+		*link = entry->next;
+		table->count--;
 		entry->listed = false;
+		entry->next = gone;
+		gone = entry;
 	}
 	(void)pthread_mutex_unlock(&table->lock);
-	return entry;
+	while (gone != NULL) {
+		entry = gone;
+		gone = entry->next;
+		lock_owner_put(table, entry);
+	}
 }
 
 void lock_drop_owner(struct lock_table *table, uint64_t node, uint64_t owner)
 {
-	if (atomic_load(&table->count) > 0)
-		lock_owner_put(table, unlist(table, node, false, owner));
+	drop(table, node, false, owner);
 }
 
 void lock_drop_handle(struct lock_table *table, uint64_t node, uint64_t handle)
 {
-	struct lock_owner *entry;
-
-	if (atomic_load(&table->count) == 0)
-		return;
-	while ((entry = unlist(table, node, true, handle)) != NULL)
-		lock_owner_put(table, entry);
+	drop(table, node, true, handle);
 }

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "node_fixture.h"
 
@@ -282,22 +283,63 @@ static void test_too_many(void **state)
 	assert_int_equal(holder(8, 4, F_WRLCK, 0, 0), 300);
 }
 
-/* A waiter's entry may outlive its place in the table. */
-static void test_dropped_meanwhile(void **state)
+static int memory_file(void)
 {
-	struct lock_owner *entry = lock_owner_add(table, 7, 1, -1);
-	struct lock_range wanted = range(F_WRLCK, 0, 0, 100);
+	int fd = memfd_create("locks", MFD_CLOEXEC);
+
+	assert_true(fd >= 0);
+	return fd;
+}
+
+static int lock_byte(int fd, short type, off_t byte)
+{
+	struct flock lock = { .l_type = type, .l_start = byte, .l_len = 1 };
+
+	return fcntl(fd, F_OFD_SETLK, &lock);
+}
+
+/* Of a process with threads one may wait while another closes the file. */
+static void check_close_meanwhile(uint64_t handle)
+{
+	char path[32];
+	int fd = memory_file(), other;
+	struct lock_owner *entry = lock_owner_add(table, 7, 1, fd);
 	struct lock_op op;
 
-	(void)state;
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	other = open(path, O_RDWR | O_CLOEXEC);
+	assert_true(other >= 0);
 	assert_non_null(entry);
-	lock_owner_note(table, entry, 5);
-	lock_op_begin(table, entry, wanted, &op);
+	lock_owner_note(table, entry, handle);
+	assert_int_equal(lock_byte(fd, F_WRLCK, 1), 0);
+	take(7, 1, F_WRLCK, 1, 1);
+	lock_op_begin(table, entry, range(F_WRLCK, 0, 0, 100), &op);
 	assert_int_equal(lock_op_wait(table, &op), 0);
-	lock_drop_handle(table, 7, 5);
+	if (handle != 0)
+		lock_drop_handle(table, 7, handle);
+	else
+		lock_drop_owner(table, 7, 1);
+	/* What it had is gone, what it gets it keeps; of that nothing is known.
+	 */
+	assert_int_equal(lock_byte(other, F_WRLCK, 1), 0);
+	assert_int_equal(holder(7, 2, F_WRLCK, 1, 1), 0);
+	assert_int_equal(lock_byte(fd, F_WRLCK, 0), 0);
 	lock_op_end(table, &op, true);
 	lock_owner_put(table, entry);
 	assert_int_equal(holder(7, 2, F_WRLCK, 0, 0), 0);
+	assert_int_equal(lock_byte(other, F_WRLCK, 0), -1);
+	/* Until it closes again. */
+	lock_drop_owner(table, 7, 1);
+	assert_int_equal(lock_byte(other, F_WRLCK, 0), 0);
+	assert_null(lock_owner_find(table, 7, 1));
+	(void)close(other);
+}
+
+static void test_dropped_meanwhile(void **state)
+{
+	(void)state;
+	check_close_meanwhile(0);
+	check_close_meanwhile(5);
 }
 
 int main(void)
