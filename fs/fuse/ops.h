@@ -37,7 +37,7 @@ static inline void reply_result(fuse_req_t req, int r)
  * ops_common.c
  */
 
-/* -EACCES for an id outside the user namespace's map. */
+/* -EACCES for an id outside the user namespace's map, *ret then nobody's. */
 int caller_of(const struct filesystem *fs, fuse_req_t req, struct caller *ret);
 
 /* Its current state on disk and as the container sees it. */

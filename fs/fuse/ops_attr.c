@@ -326,7 +326,8 @@ static int do_setattr(struct filesystem *fs, fuse_req_t req, fuse_ino_t ino,
 
 	change.of_writeback = is_of_writeback(fs, to_set, fi);
 	r = caller_of(fs, req, &change.caller);
-	if (r == -EACCES && change.of_writeback)
+	if (r == -EACCES && change.of_writeback &&
+	    (to_set & FUSE_SET_ATTR_SIZE) == 0)
 		r = 0; /* from a thread of the kernel */
 	if (r < 0)
 		return r;

@@ -14,22 +14,20 @@ int caller_of(const struct filesystem *fs, fuse_req_t req, struct caller *ret)
 {
 	const struct fuse_ctx *ctx = fuse_req_ctx(req);
 	const struct access_caller *judge = fs->config.judge;
-	struct caller caller = { .uid = CONTAINER_ID(ID_NONE),
-				 .gid = CONTAINER_ID(ID_NONE),
-				 .req = req };
-
+	*ret = (struct caller){ .uid = CONTAINER_ID(ID_NONE),
+				.gid = CONTAINER_ID(ID_NONE),
+				.req = req };
 	if (judge != NULL) {
-		caller.uid = judge->uid;
-		caller.gid = judge->gid;
+		ret->uid = judge->uid;
+		ret->gid = judge->gid;
 	} else if (!userns_to_container(&fs->policy->userns_uid,
-					WIRE_ID(ctx->uid), &caller.uid) ||
+					WIRE_ID(ctx->uid), &ret->uid) ||
 		   !userns_to_container(&fs->policy->userns_gid,
-					WIRE_ID(ctx->gid), &caller.gid)) {
+					WIRE_ID(ctx->gid), &ret->gid)) {
 		/* As on a kernel idmapped mount: "other", and no creating. */
 		if (!fs->policy->real_owners)
 			return -EACCES;
 	}
-	*ret = caller;
 	return 0;
 }
 

@@ -176,10 +176,17 @@ void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		close_handle(fs, ino, fi);
 }
 
-/* All of the data to one place; the count written or -errno. */
+/*
+ * All of the data to one place; the count written or -errno.  Of pages that
+ * are written back the kernel looks at the error alone: to be told of part of
+ * them would make it lose the rest.
+ */
 static ssize_t write_at(int fd, const char *data, size_t size, off_t off,
-			bool append)
+			const struct fuse_file_info *fi)
 {
+	bool write_back = fi->writepage != 0;
+	/* Which goes where the page is. */
+	bool append = (fi->flags & O_APPEND) != 0 && !write_back;
 	size_t done = 0;
 
 	while (done < size) {
@@ -190,7 +197,7 @@ static ssize_t write_at(int fd, const char *data, size_t size, off_t off,
 		ssize_t put = pwritev2(fd, &part, 1, off + (off_t)done,
 				       append ? RWF_APPEND : 0);
 
-		if (put < 0 && done == 0)
+		if (put < 0 && (done == 0 || write_back))
 			return -errno;
 		if (put <= 0)
 			break;
@@ -205,13 +212,11 @@ static ssize_t do_write(struct filesystem *fs, struct fuse_bufvec *in,
 	int fd = handle_fd(fs->handles, fi->fh);
 	size_t size = fuse_buf_size(in);
 	_cleanup_free_ char *copy = NULL;
-	/* Write-back of a mapped page goes where the page is. */
-	bool append = (fi->flags & O_APPEND) != 0 && fi->writepage == 0;
 
 	if (fd < 0)
 		return fd;
 	if (in->count == 1 && (in->buf[0].flags & FUSE_BUF_IS_FD) == 0)
-		return write_at(fd, in->buf[0].mem, size, off, append);
+		return write_at(fd, in->buf[0].mem, size, off, fi);
 
 	struct fuse_bufvec out = FUSE_BUFVEC_INIT(size);
 	ssize_t got;
@@ -221,7 +226,7 @@ static ssize_t do_write(struct filesystem *fs, struct fuse_bufvec *in,
 		return -ENOMEM;
 	out.buf[0].mem = copy;
 	got = fuse_buf_copy(&out, in, 0);
-	return got < 0 ? got : write_at(fd, copy, (size_t)got, off, append);
+	return got < 0 ? got : write_at(fd, copy, (size_t)got, off, fi);
 }
 
 void op_write_buf(fuse_req_t req, fuse_ino_t ino, struct fuse_bufvec *in,

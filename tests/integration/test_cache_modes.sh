@@ -6,6 +6,7 @@
 . "$(dirname "$0")/lib.sh"
 need_root
 need_allow_other
+need_command python3
 
 source_dir sergio src
 src=$dir
@@ -136,6 +137,51 @@ is "times are those of the write" "$(inside 'echo t >t; touch -d @1000000000 t
 is "holes: all is told as data" "$(inside 'truncate -s 1M h; printf x |
 	dd of=h bs=1 seek=70000 conv=notrunc status=none; cp --sparse=auto h h2
 	cmp h h2 && echo same')" same
+ok "unmount" umount_fs sergio "$mnt"
+
+# A disk that is full in the middle of a write-back: who asks is told.
+full=$T/home/sergio/full
+as sergio mkdir "$full"
+mount -t tmpfs -o size=300k,mode=700,uid=1000,gid=1000 full "$full"
+for mode in always auto; do
+	mount_fs sergio "$full" "$mnt" -o "cache=$mode" || exit 1
+	as sergio python3 - "$mnt" "$mode" >"$T/out" 2>&1 <<'EOF'
+import errno, mmap, os, sys
+
+def result(call, *arguments):
+    try:
+        call(*arguments)
+        return "done"
+    except OSError as error:
+        return errno.errorcode[error.errno]
+
+fd = os.open(sys.argv[1] + "/big", os.O_CREAT | os.O_RDWR)
+size = 500000  # one request, of which a part has room
+if sys.argv[2] == "always":
+    os.pwrite(fd, b"x" * size, 0)
+    print(result(os.fsync, fd))
+else:
+    os.ftruncate(fd, size)
+    memory = mmap.mmap(fd, size)
+    memory[:] = b"x" * size
+    print(result(memory.flush))
+EOF
+	is "$mode: no room for what was written" "$(cat "$T/out")" ENOSPC
+	as sergio rm -f "$full/big"
+	ok "unmount" umount_fs sergio "$mnt"
+done
+umount "$full"
+
+# Who has no id in the container, and what the kernel writes back for others.
+mode=always
+mount_fs sergio "$src" "$mnt" -o cache=always || exit 1
+inside 'rm -rf ./*; echo a container >t; chmod 606 t; echo x >s; chmod 2606 s'
+for file in t s; do
+	fails 1 "root of the host truncates $file" python3 -c \
+		"import os; os.truncate('$mnt/$file', 1)"
+	like "permission is denied" "$output" PermissionError
+done
+is "nothing is lost, all goes on" "$(inside 'cat t s')" $'a container\nx'
 ok "unmount" umount_fs sergio "$mnt"
 
 # The kernel is the judge here too.  (Not of holes: when two ask at a time, all
