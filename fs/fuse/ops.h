@@ -102,13 +102,14 @@ int enter_known(const struct filesystem *fs, const struct node_ref *parent,
 void reply_entered(fuse_req_t req, int r, const struct fuse_entry_param *entry);
 
 /*
- * May what the kernel has cached of a file or directory stay?  Its pages are
- * of the object as of some ctime (mtime can be set back): they can be trusted
- * once that was seen to be past when they were last dropped, or a second change
- * in the same tick of the clock would go unseen.
+ * May what the kernel has cached of a file or directory stay when it is opened?
+ * Its pages are of the object as of some ctime (mtime can be set back): they
+ * can be trusted if every change since they were last dropped had to move
+ * that, which was seen to be so then (backing_is_quiet()).  fd, flags: of the
+ * file as it is opened; not of a directory.
  */
 bool pages_are_current(const struct filesystem *fs, const struct node_ref *node,
-		       const struct statx *stx);
+		       const struct statx *stx, int fd, int flags);
 /*
  * Did the host change the object since the kernel was last told of it?  Then
  * the kernel forgets its attributes.

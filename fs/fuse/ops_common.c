@@ -293,18 +293,22 @@ int enter_child(const struct filesystem *fs, const struct caller *caller,
 }
 
 bool pages_are_current(const struct filesystem *fs, const struct node_ref *node,
-		       const struct statx *stx)
+		       const struct statx *stx, int fd, int flags)
 {
+	uint64_t ctime = backing_nanoseconds(&stx->stx_ctime);
+	bool quiet;
+
 	/* Some may not be on disk yet. */
 	if (fs->writeback)
 		return true;
 	if (!fs->config.keep_cache || fs->remote_source)
 		return false;
-	if (!backing_is_settled(stx)) {
-		(void)node_pages_as_of(node, UINT64_MAX);
-		return false;
-	}
-	return node_pages_as_of(node, backing_nanoseconds(&stx->stx_ctime));
+	if (node_pages_are_as_of(node, ctime))
+		return true;
+	quiet = S_ISDIR(stx->stx_mode) ? backing_is_settled(stx) :
+					 backing_is_quiet(fd, flags, stx);
+	node_set_pages_as_of(node, quiet ? ctime : UINT64_MAX);
+	return false;
 }
 
 /* Of size and times the kernel knows better, if it writes back. */

@@ -46,7 +46,7 @@ static int do_opendir(struct filesystem *fs, fuse_req_t req, fuse_ino_t ino,
 	}
 	/* The kernel keeps the listing, and drops it when mtime moves. */
 	fi->cache_readdir = fs->config.keep_cache;
-	fi->keep_cache = pages_are_current(fs, &node, &stx);
+	fi->keep_cache = pages_are_current(fs, &node, &stx, -1, 0);
 	return 0;
 }
 

@@ -127,7 +127,7 @@ static int do_open(struct filesystem *fs, fuse_req_t req, fuse_ino_t ino,
 	struct caller caller;
 	struct statx stx = { 0 };
 	int file, r = caller_of(fs, req, &caller);
-	bool filled;
+	bool current, filled;
 
 	if (r < 0)
 		return r;
@@ -148,11 +148,11 @@ static int do_open(struct filesystem *fs, fuse_req_t req, fuse_ino_t ino,
 		handle_remove(fs->handles, fi->fh);
 		return r;
 	}
+	current = pages_are_current(fs, &node, &stx, file, fi->flags);
 	filled = prefill_open(fs, ino, fi->flags, file, &stx);
 	/* What was written before the open is read after it. */
 	refresh(fs, &node, &stx);
-	fi->keep_cache =
-		r == 0 && (pages_are_current(fs, &node, &stx) || filled);
+	fi->keep_cache = r == 0 && (current || filled);
 	return r;
 }
 

@@ -112,17 +112,21 @@ bool node_was_replaced(const struct node_ref *ref)
 	return named;
 }
 
-bool node_pages_as_of(const struct node_ref *ref, uint64_t ctime)
+bool node_pages_are_as_of(const struct node_ref *ref, uint64_t ctime)
 {
-	struct node *node;
-	bool already;
+	bool same;
 
 	(void)pthread_mutex_lock(&ref->table->lock);
-	node = node_at(ref->table, ref->index);
-	already = node->pages_ctime == ctime;
-	node->pages_ctime = ctime;
+	same = node_at(ref->table, ref->index)->pages_ctime == ctime;
 	(void)pthread_mutex_unlock(&ref->table->lock);
-	return already;
+	return same;
+}
+
+void node_set_pages_as_of(const struct node_ref *ref, uint64_t ctime)
+{
+	(void)pthread_mutex_lock(&ref->table->lock);
+	node_at(ref->table, ref->index)->pages_ctime = ctime;
+	(void)pthread_mutex_unlock(&ref->table->lock);
 }
 
 void node_tell(const struct node_ref *ref, const struct statx *stx)

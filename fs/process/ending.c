@@ -49,5 +49,8 @@ int ending_begin(void)
 	for (size_t i = 0; r == 0 && i < sizeof(signals) / sizeof(signals[0]);
 	     i++)
 		r = handle(signals[i], handle_signal);
-	return r < 0 ? r : handle(SIGPIPE, SIG_IGN);
+	if (r == 0)
+		r = handle(SIGPIPE, SIG_IGN);
+	/* Who opens what is leased makes the kernel send it (fcntl(2)). */
+	return r < 0 ? r : handle(SIGIO, SIG_IGN);
 }

@@ -87,11 +87,11 @@ static const struct {
 	{ FCHMODAT2, 2, S_ISUID },
 };
 
-/* Not to whom signals go, nor leases, which hold others up. */
+/* Not to whom signals go. */
 static const int fcntl_commands[] = {
 	F_DUPFD,     F_DUPFD_CLOEXEC, F_GETFD,	    F_SETFD,	  F_GETFL,
 	F_SETFL,     F_GETLK,	      F_SETLK,	    F_SETLKW,	  F_OFD_GETLK,
-	F_OFD_SETLK, F_OFD_SETLKW,    F_GETPIPE_SZ, F_SETPIPE_SZ,
+	F_OFD_SETLK, F_OFD_SETLKW,    F_GETPIPE_SZ, F_SETPIPE_SZ, F_SETLEASE,
 };
 
 /* Nobody but an attacker makes these here. */

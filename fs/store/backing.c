@@ -10,9 +10,12 @@
 #include <string.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
+#include <sys/vfs.h>
 #include <sys/xattr.h>
 #include <time.h>
 #include <unistd.h>
+
+#include <linux/magic.h>
 
 #ifndef SYS_fchmodat2
 #define SYS_fchmodat2 452 /* Linux 6.6; one number on all architectures */
@@ -25,6 +28,9 @@
 /* Longer than a tick of the kernel's clock for times of files. */
 #define FRESH_NS INT64_C(20000000)
 #define SECOND_NS INT64_C(1000000000)
+
+/* Longer than pages stay dirty (proc(5), dirty_expire_centisecs). */
+#define LONG_QUIET_SECONDS 120
 
 /* Room for "/proc/self/fd/" and an int. */
 #define PROC_PATH_MAX 32
@@ -133,6 +139,49 @@ bool backing_is_settled(const struct statx *stx)
 
 	(void)clock_gettime(CLOCK_REALTIME_COARSE, &now);
 	return backing_was_settled(stx, &now);
+}
+
+/*
+ * Without a lease nobody knows who has a file open (fcntl(2), F_SETLEASE): one
+ * for reading is had if none has it open for writing, one for writing if none
+ * has it open at all.  It lasts for as long as it takes to give it back, and
+ * who opens the file meanwhile waits for that.  -EACCES: another's file.
+ */
+static int try_lease(int fd, int flags)
+{
+	int type = (flags & O_ACCMODE) == O_RDONLY ? F_RDLCK : F_WRLCK;
+
+	if ((flags & O_ACCMODE) == O_WRONLY)
+		return -EAGAIN;
+	if (fcntl(fd, F_SETLEASE, type) < 0)
+		return -errno;
+	(void)fcntl(fd, F_SETLEASE, F_UNLCK);
+	return 0;
+}
+
+static bool is_on_tmpfs(int fd, const struct statx *stx)
+{
+	struct statfs fs;
+
+	/* Which no device is behind. */
+	return stx->stx_dev_major == 0 &&
+	       (fstatfs(fd, &fs) < 0 || fs.f_type == TMPFS_MAGIC);
+}
+
+bool backing_is_quiet(int fd, int flags, const struct statx *stx)
+{
+	struct timespec now;
+	int r;
+
+	(void)clock_gettime(CLOCK_REALTIME_COARSE, &now);
+	if (!backing_was_settled(stx, &now) || is_on_tmpfs(fd, stx))
+		return false;
+	r = try_lease(fd, flags);
+	/* A page that was written to since has been written back, and moved it.
+	 */
+	if (r == -EACCES)
+		return now.tv_sec - stx->stx_ctime.tv_sec > LONG_QUIET_SECONDS;
+	return r == 0;
 }
 
 int backing_chmod(int path_fd, mode_t mode)

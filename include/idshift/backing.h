@@ -66,6 +66,15 @@ bool backing_is_settled(const struct statx *stx);
 /* The same, as of that time (CLOCK_REALTIME_COARSE). */
 bool backing_was_settled(const struct statx *stx, const struct timespec *then);
 
+/*
+ * Will every change of the file's content from now on move its ctime to
+ * another than this?  Not where it is open for writing by anybody else (a
+ * write(2) moves it when it begins, a mapping now and then), where it changed
+ * just now, and not on tmpfs, where mappings never move it.  fd is open by
+ * `flags`, as for open(2).  SIGIO is to be ignored.
+ */
+bool backing_is_quiet(int fd, int flags, const struct statx *stx);
+
 int backing_chmod(int path_fd, mode_t mode);
 /* An id of ID_NONE stays as it is. */
 int backing_chown(int path_fd, struct disk_id uid, struct disk_id gid);

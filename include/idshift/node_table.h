@@ -170,10 +170,11 @@ void node_path(const struct node_ref *ref, char *buf, size_t size);
 bool node_was_replaced(const struct node_ref *ref);
 
 /*
- * Note that the kernel's pages of the file are of this ctime (nanoseconds) from
- * now on; true when they were already.
+ * Are the kernel's pages of the file those of this ctime (nanoseconds)?  And
+ * note that from now on they are; UINT64_MAX: of none.
  */
-bool node_pages_as_of(const struct node_ref *ref, uint64_t ctime);
+bool node_pages_are_as_of(const struct node_ref *ref, uint64_t ctime);
+void node_set_pages_as_of(const struct node_ref *ref, uint64_t ctime);
 
 /*
  * What the kernel was last told of the object's content: size, mtime, ctime.

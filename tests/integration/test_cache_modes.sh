@@ -75,6 +75,32 @@ both_sides() {
 		"$(as sergio mapped "$src/m" "$src/m" 4096)"
 }
 
+# What a mapping of the host's writes need not move any time, from its second
+# store on, and on tmpfs never.
+host_mapping() { # SOURCE
+	as sergio python3 - "$1/mapped" "$mnt/mapped" <<'EOF'
+import mmap, os, sys, time
+
+def read():
+    with open(sys.argv[2], "rb") as file:
+        return file.read(4).decode()
+
+with open(sys.argv[1], "wb") as file:
+    file.write(b"zero" * 2048)
+fd = os.open(sys.argv[1], os.O_RDWR)
+memory = mmap.mmap(fd, 8192)
+seen = []
+for text in b"one.", b"two.", b"three":
+    memory[0:4] = text[0:4]
+    time.sleep(1.2)
+    seen += [read(), read()]
+memory.close()
+os.close(fd)
+seen += [read(), read()]
+print(*seen)
+EOF
+}
+
 two_mounts() {
 	mount_fs sergio "$src" "$second" -o "cache=$mode" || exit 1
 	inside 'echo first >two; cat two' >/dev/null
@@ -91,6 +117,9 @@ for mode in none auto; do
 	first=$daemon
 	host_edits
 	both_sides
+	is "$mode: a mapping of the host's, opened anew" \
+		"$(host_mapping "$src")" \
+		"one. one. two. two. thre thre thre thre"
 	two_mounts
 	ok "unmount" umount_fs sergio "$mnt"
 done
@@ -143,6 +172,11 @@ ok "unmount" umount_fs sergio "$mnt"
 full=$T/home/sergio/full
 as sergio mkdir "$full"
 mount -t tmpfs -o size=300k,mode=700,uid=1000,gid=1000 full "$full"
+mount_fs sergio "$full" "$mnt" || exit 1
+is "auto: a mapping of the host's on tmpfs" "$(host_mapping "$full")" \
+	"one. one. two. two. thre thre thre thre"
+rm "$full/mapped"
+ok "unmount" umount_fs sergio "$mnt"
 for mode in always auto; do
 	mount_fs sergio "$full" "$mnt" -o "cache=$mode" || exit 1
 	as sergio python3 - "$mnt" "$mode" >"$T/out" 2>&1 <<'EOF'

@@ -125,7 +125,7 @@ for what in ${landlock:+passwd read write truncate create tmpfile list mkdir \
 done
 for what in socket fork kill code mprotect setuid prctl personality openat2 \
 	chown lchown access lsetxattr chmod-setuid fchmodat-setuid \
-	fchmodat2-setuid create-setuid create-setgid signal-owner lease \
+	fchmodat2-setuid create-setuid create-setgid signal-owner \
 	clone-namespace tgkill sigqueue pidfd affinity prlimit terminal seccomp \
 	aio inotify; do
 	is "no such call: $what" "$(try $what)" "$unknown"

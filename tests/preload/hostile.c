@@ -246,7 +246,6 @@ static long attack(const char *what)
 	IF("create-setuid") return create_here(S_ISUID | 0700);
 	IF("create-setgid") return create_here(S_ISGID | 0700);
 	IF("signal-owner") return signal_by_fcntl();
-	IF("lease") return fcntl(pipe_end(), F_SETLEASE, F_RDLCK);
 	IF("clone-namespace") return thread_in_namespace();
 	IF("tgkill") return raw(SYS_tgkill, victim(), victim(), 0, 0);
 	IF("sigqueue") return raw(SYS_rt_sigqueueinfo, victim(), 0, 0, 0);

@@ -173,6 +173,51 @@ static void test_touch(void **state)
 	(void)close(fd);
 }
 
+/* No writer, and ctimes that tell all that one does. */
+static void test_quiet(void **state)
+{
+	const struct timespec pause = { .tv_nsec = 50000000 };
+	struct store *s = store_of(state);
+	struct statx stx;
+	int path, fd, other;
+
+	host_file(s, "file", 0600);
+	path = backing_open_child(s->src, "file");
+	fd = backing_reopen(path, O_RDONLY);
+	assert_int_equal(backing_stat(fd, &stx), 0);
+	assert_false(backing_is_quiet(fd, O_RDONLY, &stx)); /* too young */
+	(void)nanosleep(&pause, NULL);
+	assert_true(backing_is_quiet(fd, O_RDONLY, &stx));
+	other = backing_reopen(path, O_RDONLY);
+	assert_true(backing_is_quiet(fd, O_RDONLY, &stx));
+	(void)close(other);
+	other = backing_reopen(path, O_RDWR);
+	assert_false(backing_is_quiet(fd, O_RDONLY, &stx));
+	assert_false(backing_is_quiet(other, O_RDWR, &stx));
+	(void)close(fd);
+	assert_true(backing_is_quiet(other, O_RDWR, &stx));
+	assert_false(backing_is_quiet(other, O_WRONLY, &stx));
+	/* The lease is given back: nobody has to wait. */
+	fd = backing_reopen(path, O_WRONLY | O_NONBLOCK);
+	assert_true(fd >= 0);
+	(void)close(fd);
+	(void)close(other);
+	/* Another's: when it is old. */
+	become_root();
+	host_chown(s, "file", 1001, 1001);
+	host_chmod(s, "file", 0644);
+	become_sergio();
+	fd = backing_reopen(path, O_RDONLY);
+	(void)nanosleep(&pause, NULL);
+	assert_int_equal(backing_stat(fd, &stx), 0);
+	assert_false(backing_is_quiet(fd, O_RDONLY, &stx));
+	stx.stx_ctime.tv_sec -= 1000;
+	assert_true(backing_is_quiet(fd, O_RDONLY, &stx));
+	become_root();
+	(void)close(fd);
+	(void)close(path);
+}
+
 static void test_xattrs(void **state)
 {
 	struct store *s = store_of(state);
@@ -260,6 +305,7 @@ int main(void)
 		cmocka_unit_test(test_names), SERGIO_TEST(test_open),
 		SERGIO_TEST(test_key),	      SERGIO_TEST(test_chmod),
 		SERGIO_TEST(test_times),      SERGIO_TEST(test_touch),
+		SERGIO_TEST(test_times),      SERGIO_TEST(test_quiet),
 		SERGIO_TEST(test_xattrs),     SERGIO_TEST(test_xattr_shortcuts),
 		SERGIO_TEST(test_link),
 	};
