@@ -65,13 +65,17 @@ static bool is_remote(int source_fd)
  */
 #define TRUST_MS 50
 
-/* Of a remote source ctimes may be old ones. */
-static int remember_records(struct filesystem *fs, int source_fd)
+/* Whether records may be remembered: of a remote source ctimes may be old. */
+static int learn_source(struct filesystem *fs, int source_fd)
 {
 	struct statx stx;
 	ssize_t len;
+	int r = backing_stat(source_fd, &stx);
 
-	if (fs->remote_source || backing_stat(source_fd, &stx) < 0)
+	if (r < 0)
+		return r;
+	fs->source_dev = backing_dev(&stx);
+	if (fs->remote_source)
 		return 0;
 	len = backing_getxattr_dir(source_fd, side_name(SIDE_OVERRIDE_STAT),
 				   NULL, 0);
@@ -102,7 +106,7 @@ int filesystem_new(const struct filesystem_config *config,
 	(void)pthread_mutex_init(&fs->dropping, NULL);
 	locks_init();
 	reads_init(fs);
-	r = remember_records(fs, source_fd);
+	r = learn_source(fs, source_fd);
 	if (r == 0)
 		r = handle_table_new(&fs->handles);
 	if (r == 0)

@@ -54,6 +54,12 @@ int node_look(const struct filesystem *fs, fuse_ino_t ino,
 	      struct node_ref *node, struct statx *ret_stx,
 	      struct records_seen *ret);
 
+/*
+ * The inode number to show: st_dev(2) is one in all of the mount, so what is
+ * of another file system below the source is told apart by this.
+ */
+uint64_t shown_ino(const struct filesystem *fs, uint64_t dev, uint64_t ino);
+
 void fill_attr(const struct filesystem *fs, const struct statx *stx,
 	       const struct view *view, struct stat *ret);
 

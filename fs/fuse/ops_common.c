@@ -89,6 +89,18 @@ int node_look(const struct filesystem *fs, fuse_ino_t ino,
 	return node_open_look(fs, ino, false, node, ret_stx, ret);
 }
 
+uint64_t shown_ino(const struct filesystem *fs, uint64_t dev, uint64_t ino)
+{
+	uint64_t mixed = dev;
+
+	if (dev == fs->source_dev)
+		return ino;
+	/* As MurmurHash3 ends. */
+	mixed = (mixed ^ mixed >> 33) * UINT64_C(0xff51afd7ed558ccd);
+	mixed = (mixed ^ mixed >> 33) * UINT64_C(0xc4ceb9fe1a85ec53);
+	return ino ^ (mixed ^ mixed >> 33) >> 1;
+}
+
 static struct timespec to_timespec(const struct statx_timestamp *time)
 {
 	return (struct timespec){ .tv_sec = time->tv_sec,
@@ -99,7 +111,7 @@ void fill_attr(const struct filesystem *fs, const struct statx *stx,
 	       const struct view *view, struct stat *ret)
 {
 	*ret = (struct stat){
-		.st_ino = stx->stx_ino,
+		.st_ino = shown_ino(fs, backing_dev(stx), stx->stx_ino),
 		.st_mode = view->mode,
 		.st_nlink = stx->stx_nlink,
 		.st_uid = view_uid_to_wire(fs->policy, view->uid,

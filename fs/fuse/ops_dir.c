@@ -94,7 +94,9 @@ static bool is_dot(const char *name)
 
 static size_t add_plain(struct listing *list, const struct dir_item *item)
 {
-	struct stat attr = { .st_ino = item->ino, .st_mode = item->type };
+	struct stat attr = { .st_ino = shown_ino(list->fs, list->dir->dev,
+						 item->ino),
+			     .st_mode = item->type };
 
 	return fuse_add_direntry(list->req, list->buffer + list->used,
 				 list->size - list->used, item->name, &attr,
@@ -165,9 +167,12 @@ static void keep_notes(struct listing *list)
  */
 static size_t add_plus(struct listing *list, const struct dir_item *item)
 {
-	struct fuse_entry_param entry = {
-		.attr = { .st_ino = item->ino, .st_mode = item->type },
+	const struct fuse_entry_param plain = {
+		.attr = { .st_ino = shown_ino(list->fs, list->dir->dev,
+					      item->ino),
+			  .st_mode = item->type },
 	};
+	struct fuse_entry_param entry = plain;
 	struct records_cache_entry note = { .used = false };
 	size_t room = list->size - list->used, need;
 
@@ -177,10 +182,7 @@ static size_t add_plus(struct listing *list, const struct dir_item *item)
 	if (list->attributes && !is_dot(item->name)) {
 		if (enter_child(list->fs, &list->caller, list->dir, item->name,
 				is_watched(list) ? &note : NULL, &entry) < 0)
-			entry = (struct fuse_entry_param){
-				.attr = { .st_ino = item->ino,
-					  .st_mode = item->type },
-			};
+			entry = plain;
 	}
 	if (note.used)
 		take_note(list, &note);

@@ -7,7 +7,8 @@
  * each tick all that were idle at the last one and still are: what the host
  * deletes must not keep its space for our sake.  Directories and open files
  * stay, since a container may be in them when the host removes the name, and
- * then nothing else leads there.
+ * then nothing else leads there; but not directories of other mounts below the
+ * source, which the host couldn't unmount.
  */
 #include "node_internal.h"
 
@@ -55,6 +56,14 @@ void idle_remove(struct node_table *table, uint32_t index)
 	node->idle = false;
 }
 
+static bool may_age(const struct node_table *table, const struct node *node)
+{
+	if (S_ISDIR(node->identity.type))
+		return node->identity.mount !=
+		       node_at(table, ROOT_NODE)->identity.mount;
+	return node->handles == 0;
+}
+
 void idle_add(struct node_table *table, uint32_t index)
 {
 	struct node *node = node_at(table, index);
@@ -64,7 +73,7 @@ void idle_add(struct node_table *table, uint32_t index)
 	    node->names == NULL)
 		return;
 	node->idle = true;
-	node->ages = !S_ISDIR(node->identity.type) && node->handles == 0;
+	node->ages = may_age(table, node);
 	list = list_of(table, node);
 	node->prev = NO_NODE;
 	node->next = list->head;

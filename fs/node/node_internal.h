@@ -21,6 +21,8 @@
 struct node_identity {
 	uint64_t dev;
 	uint64_t ino;
+	/* The way to it: a file system may be mounted twice, once read-only. */
+	uint64_t mount;
 	int64_t birth_sec; /* 0, 0 where the file system has none */
 	uint32_t birth_nsec;
 	uint32_t type; /* S_IFMT */

@@ -45,6 +45,8 @@ struct node_identity identity_of(const struct statx *stx)
 		.type = stx->stx_mode & S_IFMT,
 	};
 
+	if ((stx->stx_mask & STATX_MNT_ID) != 0)
+		identity.mount = stx->stx_mnt_id;
 	if ((stx->stx_mask & STATX_BTIME) != 0) {
 		identity.birth_sec = stx->stx_btime.tv_sec;
 		identity.birth_nsec = stx->stx_btime.tv_nsec;
@@ -55,8 +57,8 @@ struct node_identity identity_of(const struct statx *stx)
 bool identity_equal(const struct node_identity *a,
 		    const struct node_identity *b)
 {
-	return a->ino == b->ino && a->dev == b->dev && a->type == b->type &&
-	       a->birth_sec == b->birth_sec && a->birth_nsec == b->birth_nsec;
+	return a->ino == b->ino && a->dev == b->dev && a->mount == b->mount &&
+	       a->type == b->type && a->birth_sec == b->birth_sec && a->birth_nsec == b->birth_nsec;
 }
 
 void node_pin(struct node_table *table, uint32_t index)

@@ -21,7 +21,7 @@
 #include "idshift/view.h"
 
 /* What of statx(2) the handlers use. */
-#define BACKING_STATX_MASK (STATX_BASIC_STATS | STATX_BTIME)
+#define BACKING_STATX_MASK (STATX_BASIC_STATS | STATX_BTIME | STATX_MNT_ID)
 
 /* A component, and nothing that the kernel would resolve otherwise. */
 bool backing_name_ok(const char *name);

@@ -74,6 +74,7 @@ struct filesystem {
 	bool has_acls; /* the source: what isn't there is absent */
 	/* statx(2) of the source may answer from a network cache. */
 	bool remote_source;
+	uint64_t source_dev; /* backing_dev() of its root */
 	/* backing_dev() of the mount itself; set once it is known. */
 	_Atomic uint64_t own_dev;
 };

@@ -281,7 +281,7 @@ static void test_bound_into_itself(void **state)
 		skip();
 	}
 	for (size_t max_fds = 0; max_fds < 3; max_fds++) {
-		uint64_t a, b;
+		uint64_t a, b, self, top;
 
 		world_make(&world, max_fds);
 		mkdir_at(&world, "a");
@@ -292,9 +292,18 @@ static void test_bound_into_itself(void **state)
 		bind("a", "a/b/self");
 		a = looked_up(&world, ROOT, "a");
 		b = looked_up(&world, a, "b");
+		/* The same directories by another mount. */
+		self = looked_up(&world, b, "self");
+		top = looked_up(&world, a, "top");
+		assert_int_not_equal(self, a);
+		assert_int_not_equal(top, ROOT);
 		for (int i = 0; i < 3; i++) {
-			assert_int_equal(looked_up(&world, b, "self"), a);
-			assert_int_equal(looked_up(&world, a, "top"), ROOT);
+			assert_int_equal(looked_up(&world, b, "self"), self);
+			assert_int_equal(looked_up(&world, a, "top"), top);
+			assert_int_equal(inode_of(&world, self),
+					 inode_at(&world, "a"));
+			assert_int_equal(inode_of(&world, top),
+					 inode_at(&world, "."));
 			assert_int_equal(inode_of(&world, ROOT),
 					 inode_at(&world, "."));
 			/* From the top, as the kernel would. */
@@ -305,7 +314,8 @@ static void test_bound_into_itself(void **state)
 		}
 		node_forget(world.table, a, 100);
 		node_forget(world.table, b, 100);
-		node_forget(world.table, ROOT, 100);
+		node_forget(world.table, self, 100);
+		node_forget(world.table, top, 100);
 		expect_stats(&world, 1, 0);
 		bind("", "a/b/self");
 		bind("", "a/top");
