@@ -262,19 +262,10 @@ void op_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode)
 
 static int mknod_once(struct making *making, dev_t rdev)
 {
-	int fd;
-
-	if (!S_ISREG(making->creation.want.mode))
-		return create_node(&making->creation, rdev, &making->stx,
-				   &making->view);
-	fd = make_file(making);
-	if (fd >= 0) {
-		int path_fd = backing_reopen(fd, O_PATH);
-
-		close_fd(fd);
-		fd = path_fd;
-	}
-	return fd;
+	if (S_ISREG(making->creation.want.mode))
+		return make_file(making);
+	return create_node(&making->creation, rdev, &making->stx,
+			   &making->view);
 }
 
 static int do_mknod(struct making *making, dev_t rdev)
@@ -295,8 +286,13 @@ void op_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
 
 	if (r == 0)
 		r = do_mknod(&making, rdev);
-	if (r >= 0)
+	if (r >= 0 && S_ISREG(mode)) {
+		/* Which is none of a node's. */
+		close_fd(r);
+		r = making_enter(&making, -1, &entry);
+	} else if (r >= 0) {
 		r = making_enter(&making, r, &entry);
+	}
 	reply_entered(req, r, &entry);
 }
 

@@ -56,7 +56,7 @@ static int open_source(const struct filesystem *fs, const struct caller *caller,
 	if (fs->writeback && (flags & O_ACCMODE) == O_WRONLY) {
 		fd = backing_reopen(node->fd, (flags & ~O_ACCMODE) | O_RDWR);
 		if (fd >= 0)
-			return fd;
+			return keep_open(fs, fd);
 		fi->direct_io = 1;
 	}
 	fd = open_node(fs, caller, node, flags);

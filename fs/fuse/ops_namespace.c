@@ -243,6 +243,16 @@ void op_rename(fuse_req_t req, fuse_ino_t parent, const char *name,
 	reply_result(req, r);
 }
 
+/* A new name that can't be given out: as if it had never been. */
+static void undo_link(const struct node_ref *node, const struct node_ref *dir,
+		      const char *name)
+{
+	struct statx stx;
+
+	if (backing_stat_child(dir->fd, name, &stx) == 0 && node_is(node, &stx))
+		(void)unlinkat(dir->fd, name, 0);
+}
+
 static int do_link(struct filesystem *fs, fuse_req_t req, fuse_ino_t ino,
 		   fuse_ino_t newparent, const char *newname,
 		   struct fuse_entry_param *entry)
@@ -270,8 +280,11 @@ static int do_link(struct filesystem *fs, fuse_req_t req, fuse_ino_t ino,
 	    widen(fs, &caller, &dir, ACCESS_WRITE | ACCESS_EXEC) == 0)
 		r = backing_link(node.fd, dir.fd, newname);
 	r = judge_disk(fs, r, "link", &dir, newname);
-	if (r == 0)
-		r = enter_child(fs, &caller, &dir, newname, NULL, entry);
+	if (r < 0)
+		return r;
+	r = enter_child(fs, &caller, &dir, newname, NULL, entry);
+	if (r < 0)
+		undo_link(&node, &dir, newname);
 	return r;
 }
 

@@ -260,10 +260,13 @@ static int create_unnamed(struct making *m)
 		return fd;
 	m->moment = records_moment(c->records->cache);
 	r = backing_link(fd, c->dir_fd, c->name);
-	if (r == 0)
-		r = backing_stat(fd, &m->stx);
 	if (r < 0)
 		return r;
+	r = backing_stat(fd, &m->stx);
+	if (r < 0) {
+		(void)unlinkat(c->dir_fd, c->name, 0);
+		return r;
+	}
 	if (!has_acl && has_same_owner(&unseen, &m->stx))
 		records_made(c->records, &m->moment, &m->stx, &m->want, true);
 	return take_fd(&fd);

@@ -78,6 +78,11 @@ static int do_mkfifo(void)
 	return mkfifo("w/new", 0620);
 }
 
+static int do_mknod(void)
+{
+	return mknod("w/new", S_IFREG | 0640, 0);
+}
+
 static int do_chown(void)
 {
 	return chown("w/file", 5, 6);
@@ -222,6 +227,7 @@ static const struct operation operations[] = {
 	{ "mkdir", "w/new", do_mkdir, false },
 	{ "symlink", "w/new", do_symlink, false },
 	{ "mkfifo", "w/new", do_mkfifo, false },
+	{ "mknod", "w/new", do_mknod, false },
 	{ "chown", "w/file", do_chown, true },
 	{ "chown of a symlink", "w/link", do_chown_link, true },
 	{ "chmod", "w/file", do_chmod, false },
@@ -405,6 +411,14 @@ static void reference(const struct operation *op, struct state *before,
 	tear_down();
 }
 
+/* open(2) goes on to ask for the ACL of what it has made, which may fail. */
+static bool is_made(const struct operation *op, const struct state *before,
+		    const struct state *now)
+{
+	return !before->exists && now->exists && op->run != do_create &&
+	       op->run != do_create_strange;
+}
+
 /* false: the operation doesn't make that many calls. */
 static bool once(const struct operation *op, int call, int error,
 		 const struct state *before, const struct state *after)
@@ -433,6 +447,8 @@ static bool once(const struct operation *op, int call, int error,
 	else if (!unreadable && !same_state(&now, before) &&
 		 !same_state(&now, after))
 		breach(op, call, error, "half done");
+	else if (!unreadable && got != 0 && is_made(op, before, &now))
+		breach(op, call, error, "said to have failed, but is there");
 	check_disk(op, call, error, &now);
 	tear_down();
 	return left == 0;
