@@ -297,37 +297,50 @@ int create_file(const struct creation *c, struct statx *ret_stx,
 	return fd;
 }
 
+static bool is_earlier(const struct statx_timestamp *a,
+		       const struct statx_timestamp *b)
+{
+	return a->tv_sec < b->tv_sec ||
+	       (a->tv_sec == b->tv_sec && a->tv_nsec < b->tv_nsec);
+}
+
 /*
  * A hostile colleague may have put something else in its place, to have it
  * opened to him: of another type, or older than the directory's last change
- * before (by the file system's own clock).
+ * before, by the file system's own clock.  A change of a time to come was made
+ * under another clock: then older than when we began.
  */
-static bool is_new(const struct creation *c, const struct statx *stx)
+static bool is_new(const struct making *m, const struct statx *stx)
 {
-	const struct statx_timestamp *birth = &stx->stx_btime;
+	const struct creation *c = m->creation;
+	const struct timespec *clock = &m->moment.clock;
+	const struct statx_timestamp began = {
+		.tv_sec = clock->tv_sec,
+		.tv_nsec = (uint32_t)clock->tv_nsec
+	};
 	const struct statx_timestamp *before = &c->dir->stx_ctime;
 
 	if ((stx->stx_mode & S_IFMT) != (c->want.mode & S_IFMT))
 		return false;
 	if ((stx->stx_mask & STATX_BTIME) == 0)
 		return true;
-	return birth->tv_sec > before->tv_sec ||
-	       (birth->tv_sec == before->tv_sec &&
-		birth->tv_nsec >= before->tv_nsec);
+	return !is_earlier(&stx->stx_btime,
+			   is_earlier(&began, before) ? &began : before);
 }
 
-/* The new object, if it is still what was made, and its statx. */
-static int open_made(const struct creation *c, struct statx *ret_stx)
+/* The new object, if it is still what was made, and its statx in `m`. */
+static int open_made(struct making *m)
 {
+	const struct creation *c = m->creation;
 	_cleanup_fd_ int fd = backing_open_child(c->dir_fd, c->name);
 	int r;
 
 	if (fd < 0)
 		return fd;
-	r = backing_stat(fd, ret_stx);
+	r = backing_stat(fd, &m->stx);
 	if (r < 0)
 		return r;
-	return is_new(c, ret_stx) ? take_fd(&fd) : -ESTALE;
+	return is_new(m, &m->stx) ? take_fd(&fd) : -ESTALE;
 }
 
 /* The new object's path fd, its record and mode made; or no object. */
@@ -335,7 +348,7 @@ static int adopt(struct making *m)
 {
 	const struct creation *c = m->creation;
 	int remove_flags = S_ISDIR(c->want.mode) ? AT_REMOVEDIR : 0;
-	_cleanup_fd_ int fd = open_made(c, &m->stx);
+	_cleanup_fd_ int fd = open_made(m);
 	int r = fd < 0 ? fd : finish(m, fd, 0);
 
 	/* Without its record it would be somebody else's. */

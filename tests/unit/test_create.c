@@ -30,6 +30,9 @@ static void expect_as_told(const struct store *s, int fd,
 	assert_null(view->acl);
 }
 
+/* The directory's ctime is so far ahead of the clock. */
+static int64_t seconds_ahead;
+
 /* mode with type; the descriptor, or an error. */
 static int create(const struct store *s, int dir_fd, const char *name,
 		  uint32_t uid, uint32_t gid, mode_t mode)
@@ -51,6 +54,7 @@ static int create(const struct store *s, int dir_fd, const char *name,
 	int fd;
 
 	assert_int_equal(backing_stat(dir_fd, &dir), 0);
+	dir.stx_ctime.tv_sec += seconds_ahead;
 	switch (mode & S_IFMT) {
 	case S_IFREG:
 		fd = create_file(&c, &stx, &view);
@@ -134,6 +138,23 @@ static void test_owners(void **state)
 	expect_view(s, "dir", 33, 34, 0770);
 	expect_view(s, "link", 33, 34, 0777);
 	expect_view(s, "fifo", 33, 34, 0660);
+}
+
+/* A clock that was set back must not make what is new look old. */
+static void test_clock_set_back(void **state)
+{
+	static const mode_t types[] = { S_IFREG, S_IFDIR, S_IFIFO, S_IFLNK };
+	struct store *s = store_of(state);
+
+	seconds_ahead = 1000;
+	for (size_t i = 0; i < sizeof(types) / sizeof(*types); i++) {
+		make(s, "new", 33, 34, types[i] | 0777);
+		expect_view(s, "new", 33, 34, 0777);
+		assert_int_equal(unlinkat(s->src, "new",
+					  S_ISDIR(types[i]) ? AT_REMOVEDIR : 0),
+				 0);
+	}
+	seconds_ahead = 0;
 }
 
 static void test_backed_group(void **state)
@@ -381,6 +402,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		SERGIO_TEST(test_plain),
 		SERGIO_TEST(test_owners),
+		SERGIO_TEST(test_clock_set_back),
 		SERGIO_TEST(test_backed_group),
 		SERGIO_TEST(test_setgid_directory),
 		SERGIO_TEST(test_taken_name),
