@@ -7,6 +7,8 @@
 #include <string.h>
 #include <sys/vfs.h>
 
+#include <linux/magic.h>
+
 /* Kinds of parts in a key, so that one can't be taken for another. */
 #define PART_FSID 'f'
 #define PART_HANDLE 'h'
@@ -23,16 +25,17 @@ static void append_kind(struct backing_key *key, char kind)
 	append(key, &kind, 1);
 }
 
-static int append_filesystem(int path_fd, struct backing_key *key)
+static void append_filesystem(const struct statfs *fs, struct backing_key *key)
 {
-	struct statfs fs;
-
-	if (fstatfs(path_fd, &fs) < 0)
-		return -errno;
 	append_kind(key, PART_FSID);
-	append(key, &fs.f_type, sizeof(fs.f_type));
-	append(key, &fs.f_fsid, sizeof(fs.f_fsid));
-	return 0;
+	append(key, &fs->f_type, sizeof(fs->f_type));
+	append(key, &fs->f_fsid, sizeof(fs->f_fsid));
+}
+
+/* A FUSE server may have asked this of what a symbolic link leads to. */
+static bool is_of_link(int error)
+{
+	return error == ENOENT || error == ENOTDIR || error == ELOOP;
 }
 
 /*
@@ -54,13 +57,16 @@ static int make_key(int fd, const char *name, const struct statx *stx,
 		char room[sizeof(struct file_handle) + MAX_HANDLE_SZ];
 	} u;
 	struct backing_key key = { 0 };
-	int mount_id, r;
+	struct statfs fs;
+	int mount_id;
 
-	r = append_filesystem(fd, &key);
-	if (r < 0)
-		return r;
+	if (fstatfs(fd, &fs) < 0)
+		return is_of_link(errno) ? -EOPNOTSUPP : -errno;
+	append_filesystem(&fs, &key);
 	u.handle.handle_bytes = MAX_HANDLE_SZ;
-	if (name_to_handle_at(fd, name, &u.handle, &mount_id,
+	errno = EOPNOTSUPP;
+	if (fs.f_type != FUSE_SUPER_MAGIC &&
+	    name_to_handle_at(fd, name, &u.handle, &mount_id,
 			      name[0] == '\0' ? AT_EMPTY_PATH : 0) == 0) {
 		append_kind(&key, PART_HANDLE);
 		append(&key, &u.handle.handle_type,
@@ -69,6 +75,7 @@ static int make_key(int fd, const char *name, const struct statx *stx,
 	} else if (!has_no_handles(errno)) {
 		return -errno;
 	} else if ((stx->stx_mask & STATX_BTIME) != 0) {
+		key.by_birth = true;
 		append_kind(&key, PART_BIRTH);
 		append(&key, &stx->stx_ino, sizeof(stx->stx_ino));
 		append(&key, &stx->stx_btime.tv_sec,

@@ -343,13 +343,28 @@ static int open_made(struct making *m)
 	return is_new(m, &m->stx) ? take_fd(&fd) : -ESTALE;
 }
 
+/*
+ * Of a link that isn't known by a key the owner can't be kept, and hardly
+ * matters: better that it shows another than that there is none.
+ */
+static int leave_unrecorded(struct making *m, int r)
+{
+	const struct view_policy *policy = m->creation->records->policy;
+	struct disk_owner disk = backing_owner(&m->stx);
+
+	if (r != -EOPNOTSUPP || !S_ISLNK(m->stx.stx_mode))
+		return r;
+	view_of(policy, &disk, NULL, &m->want);
+	return 0;
+}
+
 /* The new object's path fd, its record and mode made; or no object. */
 static int adopt(struct making *m)
 {
 	const struct creation *c = m->creation;
 	int remove_flags = S_ISDIR(c->want.mode) ? AT_REMOVEDIR : 0;
 	_cleanup_fd_ int fd = open_made(m);
-	int r = fd < 0 ? fd : finish(m, fd, 0);
+	int r = fd < 0 ? fd : leave_unrecorded(m, finish(m, fd, 0));
 
 	/* Without its record it would be somebody else's. */
 	if (r < 0 && r != -ESTALE)

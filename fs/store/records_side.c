@@ -134,11 +134,30 @@ bool side_exists(struct records_db *db, int path_fd, const struct statx *stx,
 	return len > 0 || len == -ERANGE;
 }
 
+/*
+ * An object of an overlay's lower layer is born anew by its first change: which
+ * is had before what is kept of it.
+ */
+static int key_to_write(int path_fd, const struct statx *stx, bool change,
+			struct backing_key *ret)
+{
+	struct statx now;
+	int r = backing_key(path_fd, stx, ret);
+
+	if (r < 0 || !ret->by_birth)
+		return r;
+	if (change)
+		r = backing_touch_ctime(path_fd, stx);
+	if (r == 0)
+		r = backing_stat(path_fd, &now);
+	return r < 0 ? r : backing_key(path_fd, &now, ret);
+}
+
 static int db_write(struct records_db *db, int path_fd, const struct statx *stx,
 		    enum side side, const void *value, size_t size)
 {
 	struct backing_key key;
-	int r = backing_key(path_fd, stx, &key);
+	int r = key_to_write(path_fd, stx, size > 0, &key);
 
 	if (r < 0)
 		return size == 0 && r == -EOPNOTSUPP ? 0 : r;

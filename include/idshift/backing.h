@@ -111,13 +111,15 @@ int backing_link(int fd, int dir_fd, const char *name);
 /*
  * Identity of an object that outlives a mount: the file system's id and the
  * file handle, or where the file system has none the inode number and birth
- * time.  A recycled inode has another key.
+ * time.  A recycled inode has another key.  The handles of FUSE are of one
+ * mount's life, and say nothing.
  *
  * -EOPNOTSUPP  the file system can't tell its inodes apart for good
  */
 #define BACKING_KEY_MAX 180
 struct backing_key {
 	size_t len;
+	bool by_birth;
 	unsigned char bytes[BACKING_KEY_MAX];
 };
 int backing_key(int path_fd, const struct statx *stx, struct backing_key *ret);

@@ -2,11 +2,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # A source whose file system comes back on a device of another number: what is
 # recorded of files goes with it; of links only where it has an id of its own,
-# and doctor says where not.
+# and doctor says where not.  Nor are links known on FUSE, and on an overlay they
+# change with the first change of them.
 . "$(dirname "$0")/lib.sh"
 need_root
 need_allow_other
-need_command losetup
+need_command losetup python3
 
 disk=$T/home/sergio/disk
 mnt=$T/home/sergio/mnt
@@ -63,5 +64,48 @@ for fs in xfs ext4; do
 	umount "$disk"
 	rm "$image"
 done
+
+# Lower objects of an overlay, which have no handles.
+as sergio mkdir "$T/home/sergio"/{lower,upper,work}
+as sergio sh -c "cd '$T/home/sergio/lower' && touch file && ln -s x link &&
+	ln -s x other && mkfifo fifo"
+if mount -t overlay -o "lowerdir=$T/home/sergio/lower,upperdir=$T/home/sergio/upper,workdir=$T/home/sergio/work" \
+	overlay "$disk"; then
+	mount_fs sergio "$disk" "$mnt" || exit 1
+	"${ns[@]}" sh -c "cd '$mnt' && chown -h 5:6 file link fifo"
+	sleep 1.2
+	is "overlay: owners stay" "$(view)" "5:6 5:6 5:6"
+	is "overlay: of these alone" "$("${ns[@]}" stat -c %u:%g "$mnt/other")" 0:0
+	ok "overlay: unmount" umount_fs sergio "$mnt"
+	ok "overlay: nobody uses it" wait_for 5 umount "$disk"
+else
+	skip "overlay" "kernel: no overlayfs here"
+fi
+
+# What has a handle for as long as the server runs.
+if command -v bindfs >/dev/null; then
+	as sergio mkdir "$T/home/sergio/below"
+	as sergio sh -c "cd '$T/home/sergio/below' && touch file && ln -s x link &&
+		mkfifo fifo && chmod 777 ."
+	# Where files have no attributes either, and are looked up in an order.
+	as sergio bindfs --xattr-none -o allow_other "$T/home/sergio/below" "$disk"
+	saying=$(as sergio idshift doctor "$disk" | grep 'file handles')
+	like "FUSE: doctor says so" "$saying" "can't be recorded"
+	mount_fs sergio "$disk" "$mnt" || exit 1
+	for name in file link fifo; do
+		fails 1 "FUSE: the owner of $name can't be kept" \
+			"${ns[@]}" python3 -c "import os; os.lchown('$mnt/$name', 5, 6)"
+		like "FUSE: for this reason" "$output" "not supported"
+	done
+	ok "FUSE: another's link" "${ns[@]}" setpriv --reuid 5 --regid 6 \
+		--clear-groups sh -c "cd '$mnt' && umask 0 && ln -s x new" ||
+		note "$("${ns[@]}" ls -la "$mnt")"
+	is "FUSE: which shows as yours" \
+		"$("${ns[@]}" stat -c %u:%g "$mnt/new")" 0:0
+	ok "FUSE: unmount" umount_fs sergio "$mnt"
+	as sergio fusermount3 -u "$disk"
+else
+	skip "FUSE" "bindfs is not installed"
+fi
 kill "$userns"
 wait "$userns" 2>/dev/null || true
