@@ -136,6 +136,7 @@ ssize_t intent_encode(const struct records *records,
 	head.disk_default_acl = intent->disk_default_acl;
 	head.default_acl_vouched = intent->default_acl_vouched;
 	head.remove_disk_acl = intent->disk_acl.remove;
+	head.knows_record = intent->old_record != NULL;
 	head.same_dev = root->dev == backing_dev(stx);
 	head.ino = stx->stx_ino;
 	head.birth = intent_birth(stx);
@@ -158,6 +159,12 @@ ssize_t intent_encode(const struct records *records,
 	if (r == 0)
 		r = append_acl(&head, buf, INTENT_DEFAULT_ACL,
 			       intent->default_acl);
+	if (r == 0 && intent->old_record != NULL)
+		r = append(&head, buf, INTENT_OLD_RECORD, intent->old_record,
+			   intent->old_len);
+	if (r == 0 && intent->old_record != NULL)
+		r = append(&head, buf, INTENT_NEW_RECORD, intent->new_record,
+			   intent->new_len);
 	if (r < 0)
 		return r;
 	sign(&head, buf);

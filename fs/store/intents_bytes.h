@@ -16,6 +16,8 @@ enum intent_part {
 	INTENT_ACL,
 	INTENT_DISK_ACL,
 	INTENT_DEFAULT_ACL,
+	INTENT_OLD_RECORD,
+	INTENT_NEW_RECORD,
 	INTENT_PARTS
 };
 
@@ -32,6 +34,7 @@ struct intent_head {
 	uint8_t disk_default_acl;
 	uint8_t default_acl_vouched;
 	uint8_t remove_disk_acl;
+	uint8_t knows_record;
 	/* The object, or the directory of what is made. */
 	uint8_t same_dev; /* as the root's */
 	uint64_t ino;

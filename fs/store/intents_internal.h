@@ -13,6 +13,9 @@ struct intent {
 	/* On disk, at first and at last; of what is made, the mode at first. */
 	struct disk_owner before;
 	struct disk_owner after;
+	/* Likewise; old NULL: it couldn't be read, both may be anything. */
+	const char *old_record, *new_record;
+	size_t old_len, new_len;
 	/* Of a creation, in a directory: */
 	const char *name; /* NULL: the object itself is changed */
 	bool disk_default_acl;

@@ -2,6 +2,7 @@
 /* What is to be done about an intent that is found. */
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -58,6 +59,29 @@ static bool is_on_the_way(mode_t now, mode_t before, mode_t after)
 	return (odd & ~(now & (S_IRUSR | S_IWUSR))) == 0;
 }
 
+/*
+ * One of the modes that records_change() goes through.  An ACL on disk changes
+ * the mode along, in more ways.
+ */
+static bool is_mode_of_change(const struct intent_head *head, mode_t now)
+{
+	const mode_t after = head->after.mode & 0777;
+	const mode_t before[] = {
+		head->before.mode & 0777,
+		(head->before.mode | S_IRUSR | S_IWUSR) & 0777,
+	};
+
+	now &= 0777;
+	if (head->parts[INTENT_DISK_ACL] > 0 || head->remove_disk_acl != 0)
+		return is_on_the_way(now, before[0], after);
+	for (size_t i = 0; i < sizeof(before) / sizeof(*before); i++) {
+		if (now == before[i] ||
+		    now == (before[i] & (after | S_IRWXU)))
+			return true;
+	}
+	return now == after;
+}
+
 /* Is the object where our steps left it? */
 static bool is_under_way(const struct intent_head *head,
 			 const struct statx *now)
@@ -71,7 +95,28 @@ static bool is_under_way(const struct intent_head *head,
 		now->stx_gid == after->gid.value) &&
 	       intent_ns(&now->stx_ctime) - head->latest <= WINDOW_NS &&
 	       (S_ISLNK(now->stx_mode) ||
-		is_on_the_way(now->stx_mode, before->mode, after->mode));
+		is_mode_of_change(head, now->stx_mode));
+}
+
+static bool is_part(const struct intent_head *head, const char *buf,
+		    enum intent_part part, const struct recorded *now)
+{
+	return now->len == head->parts[part] &&
+	       memcmp(now->text, intent_part(head, buf, part), now->len) == 0;
+}
+
+/* Has nobody recorded anything else since? */
+static bool is_record_of_change(const struct records *records,
+				const struct intent_head *head, const char *buf,
+				int fd, const struct statx *stx)
+{
+	_cleanup_recorded_ struct recorded now = { .acl = NULL };
+
+	if (head->knows_record == 0 ||
+	    recorded_read(records, fd, stx, 0, false, &now) < 0)
+		return true;
+	return is_part(head, buf, INTENT_OLD_RECORD, &now) ||
+	       is_part(head, buf, INTENT_NEW_RECORD, &now);
 }
 
 /* Is it what we made, and as far as we came with it? */
@@ -159,7 +204,8 @@ int intent_redo(const struct records *records, const struct intent_root *root,
 	head.want.acl = acl;
 	if (intent_part(&head, buf, INTENT_NAME)[0] != '\0')
 		return redo_creation(&plain, &head, buf, fd, &head.want);
-	if (!is_under_way(&head, &stx))
+	if (!is_under_way(&head, &stx) ||
+	    !is_record_of_change(&plain, &head, buf, fd, &stx))
 		return 0;
 	disk_change.set = disk_acl;
 	disk_change.remove = head.remove_disk_acl != 0;

@@ -302,9 +302,10 @@ static bool is_one_step(const struct change *c,
 	return owner + cleared + record + mode + acl + on_disk <= 1;
 }
 
-static void change_intend(struct change *c,
+static void change_intend(struct change *c, bool unread,
 			  const struct disk_acl_change *disk_acl)
 {
+	char text[OVERRIDE_STAT_MAX];
 	const struct intent intent = {
 		.want = c->full,
 		.disk_acl = *disk_acl,
@@ -312,6 +313,10 @@ static void change_intend(struct change *c,
 		.after = { .uid = c->plan.uid,
 			   .gid = c->plan.gid,
 			   .mode = c->plan.mode },
+		.old_record = unread ? NULL : c->old.text,
+		.old_len = c->old.len,
+		.new_record = text,
+		.new_len = planned_record(c, text),
 	};
 
 	c->intent = intent_begin(c->records, c->path_fd, c->stx, &intent);
@@ -352,7 +357,7 @@ static int change_all(struct change *c, const struct view *want,
 	if (r < 0)
 		return r;
 	if (lend || !is_one_step(c, disk_acl))
-		change_intend(c, disk_acl);
+		change_intend(c, unread, disk_acl);
 	if (lend)
 		r = change_lend(c, unread, want, forget_acl);
 	return r < 0 ? r : change_run(c, disk_acl);

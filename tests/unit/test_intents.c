@@ -68,6 +68,7 @@ static off_t size_of_file(const struct store *s, const char *name)
 static int begin(const struct records *records, const struct store *s,
 		 const char *path)
 {
+	static const char wanted[] = "33:2000:0660:file";
 	struct intent intent = {
 		.want = { .uid = CONTAINER_ID(33),
 			  .gid = CONTAINER_ID(2000),
@@ -75,6 +76,9 @@ static int begin(const struct records *records, const struct store *s,
 		.after = { .uid = DISK_ID(1000),
 			   .gid = DISK_ID(2000),
 			   .mode = 0660 },
+		.old_record = "",
+		.new_record = wanted,
+		.new_len = sizeof(wanted) - 1,
 	};
 	int handle, fd = openat(s->src, path, O_PATH | O_NOFOLLOW);
 	struct statx stx;
@@ -309,6 +313,28 @@ static void test_host_wins(void **state)
 	expect_untouched(s, "file");
 }
 
+/* So does what another mount did. */
+static void test_another_wins(void **state)
+{
+	static const mode_t modes[] = { 0640, 0600, 0660 };
+	struct store *s = store_of(state);
+
+	for (size_t i = 0; i < LENGTH(modes); i++) {
+		die_with_file(s, false);
+		assert_int_equal(apply(s, "file", 9, 2000, modes[i]), 0);
+		start_and_end(s);
+		expect_view(s, "file", 9, 2000, modes[i]);
+		assert_int_equal(unlinkat(s->src, "file", 0), 0);
+	}
+	/* A mode that no step of ours makes, though each bit of it could be. */
+	host_file(s, "file", 0604);
+	die_with(s, (const char *const[]){ "file" }, 1, false);
+	host_chmod(s, "file", 0644);
+	start_and_end(s);
+	expect_disk(s, "file", 1000, 1000, 0644);
+	expect_record(s, "file", NULL);
+}
+
 static void test_several(void **state)
 {
 	static const char *const paths[] = { "a", "dir/b", "dir/sub/c", "d" };
@@ -443,6 +469,7 @@ int main(void)
 		INTENTS_TEST(test_others_file),
 		INTENTS_TEST(test_second_daemon),
 		INTENTS_TEST(test_host_wins),
+		INTENTS_TEST(test_another_wins),
 		INTENTS_TEST(test_several),
 		INTENTS_TEST(test_renamed_directory),
 		INTENTS_TEST(test_slots),
