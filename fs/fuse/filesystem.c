@@ -14,6 +14,7 @@
 #include "idshift/init_flags.h"
 #include "idshift/intents.h"
 #include "idshift/records_side.h"
+#include "idshift/turns.h"
 #include "listing_habit.h"
 #include "ops.h"
 #include "passthrough.h"
@@ -140,6 +141,7 @@ struct filesystem *filesystem_free(struct filesystem *fs)
 	fs->handles = handle_table_free(fs->handles);
 	fs->nodes = node_table_free(fs->nodes);
 	fs->records.intents = intents_close(fs->records.intents);
+	fs->records.turns = turns_close(fs->records.turns);
 	fs->records.db = records_db_close(fs->records.db);
 	fs->records.cache = records_cache_free(fs->records.cache);
 	(void)pthread_mutex_destroy(&fs->dropping);

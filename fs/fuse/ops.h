@@ -64,6 +64,19 @@ void fill_attr(const struct filesystem *fs, const struct statx *stx,
 	       const struct view *view, struct stat *ret);
 
 /*
+ * Around a change of owner, mode, size or record: node_change_lock(), and with
+ * `turn` those who change records elsewhere (turns.h) as well.
+ */
+struct change_turn {
+	pthread_mutex_t *lock;
+	struct turns *turns;
+	uint64_t key;
+};
+void change_begin(const struct filesystem *fs, uint64_t ino, bool turn,
+		  struct change_turn *ret);
+void change_end(const struct change_turn *change);
+
+/*
  * The disk answered -EACCES where the kernel let the caller pass: if the view
  * (read afresh, so that a host's chmod of a moment ago counts) grants
  * `wanted` (ACCESS_*), give the acting user the bits that it needs, and

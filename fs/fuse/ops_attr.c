@@ -76,6 +76,7 @@ struct attr_change {
 	struct statx stx;
 	struct view view;
 	unsigned int absent; /* of what stands beside it: seen not to be */
+	struct change_turn turn;
 };
 
 static bool owner_or_capable(const struct attr_change *c)
@@ -184,10 +185,10 @@ static int change_size(struct attr_change *c)
 		r = backing_utimens(c->node->fd, now);
 	if (r != -EACCES)
 		return r;
-	/* The change lock is held, which widening takes. */
-	(void)pthread_mutex_unlock(node_change_lock(c->node));
+	/* Widening is a change of its own. */
+	change_end(&c->turn);
 	r = widen(c->fs, &c->caller, c->node, ACCESS_WRITE);
-	(void)pthread_mutex_lock(node_change_lock(c->node));
+	change_begin(c->fs, c->node->id, true, &c->turn);
 	return r < 0 ? r : backing_truncate(c->node->fd, c->attr->st_size);
 }
 
@@ -320,8 +321,8 @@ static int do_setattr(struct filesystem *fs, fuse_req_t req, fuse_ino_t ino,
 		.to_set = to_set,
 		.handle_fd = -1,
 	};
+	const int times = SET_TIMES | FUSE_SET_ATTR_CTIME;
 	struct records_seen seen = { .absent = 0 };
-	pthread_mutex_t *lock;
 	int r;
 
 	change.of_writeback = is_of_writeback(fs, to_set, fi);
@@ -333,14 +334,15 @@ static int do_setattr(struct filesystem *fs, fuse_req_t req, fuse_ino_t ino,
 		return r;
 	if (fi != NULL)
 		change.handle_fd = handle_fd(fs->handles, fi->fh);
-	lock = node_change_lock_of(fs->nodes, ino);
-	(void)pthread_mutex_lock(lock);
+	/* Times alone leave records alone. */
+	change_begin(fs, ino, to_set == 0 || (to_set & ~times) != 0,
+		     &change.turn);
 	r = node_open_look(fs, ino, true, &node, &change.stx, &seen);
 	change.view = seen.view;
 	change.absent = seen.absent;
 	if (r == 0)
 		r = change_attributes(&change);
-	(void)pthread_mutex_unlock(lock);
+	change_end(&change.turn);
 	if (r == 0) {
 		node_tell(&node, &change.stx);
 		fill_attr(fs, &change.stx, &change.view, ret);

@@ -8,6 +8,7 @@
 #include "caller.h"
 #include "idshift/backing.h"
 #include "idshift/cleanup.h"
+#include "idshift/turns.h"
 #include "judge.h"
 
 int caller_of(const struct filesystem *fs, fuse_req_t req, struct caller *ret)
@@ -130,6 +131,26 @@ void fill_attr(const struct filesystem *fs, const struct statx *stx,
 	};
 }
 
+void change_begin(const struct filesystem *fs, uint64_t ino, bool turn,
+		  struct change_turn *ret)
+{
+	*ret = (struct change_turn){
+		.lock = node_change_lock_of(fs->nodes, ino),
+	};
+	(void)pthread_mutex_lock(ret->lock);
+	if (!turn || fs->records.turns == NULL)
+		return;
+	ret->turns = fs->records.turns;
+	ret->key = node_turn(fs->nodes, ino);
+	turn_begin(ret->turns, ret->key);
+}
+
+void change_end(const struct change_turn *change)
+{
+	turn_end(change->turns, change->key);
+	(void)pthread_mutex_unlock(change->lock);
+}
+
 static int view_grants(const struct filesystem *fs, const struct caller *caller,
 		       const struct view *view, unsigned int wanted)
 {
@@ -145,17 +166,18 @@ static int view_grants(const struct filesystem *fs, const struct caller *caller,
 int widen(const struct filesystem *fs, const struct caller *caller,
 	  const struct node_ref *node, unsigned int wanted)
 {
+	struct change_turn change;
 	struct statx stx;
 	struct view view;
 	int r;
 
-	(void)pthread_mutex_lock(node_change_lock(node));
+	change_begin(fs, node->id, true, &change);
 	r = node_view(fs, node, &stx, &view);
 	if (r == 0)
 		r = view_grants(fs, caller, &view, wanted);
 	if (r == 0)
 		r = records_apply(&fs->records, node->fd, &stx, 0, &view);
-	(void)pthread_mutex_unlock(node_change_lock(node));
+	change_end(&change);
 	return r < 0 ? -EACCES : 0;
 }
 

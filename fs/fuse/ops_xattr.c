@@ -198,6 +198,7 @@ static int do_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name,
 	_cleanup_xattr_target_ struct xattr_target target = {
 		.node = NODE_REF_NONE
 	};
+	struct change_turn change;
 	int r;
 
 	if (kind == XATTR_KIND_FOREIGN || kind == XATTR_KIND_UNSUPPORTED)
@@ -208,9 +209,9 @@ static int do_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name,
 	if (kind == XATTR_KIND_CAPABILITY)
 		return set_capability(&target, value, size, flags);
 	if (kind != XATTR_KIND_DISK) {
-		(void)pthread_mutex_lock(node_change_lock(&target.node));
+		change_begin(target.fs, ino, true, &change);
 		r = set_acl_blob(&target, kind, value, size);
-		(void)pthread_mutex_unlock(node_change_lock(&target.node));
+		change_end(&change);
 		return r;
 	}
 	r = judge_set_xattr(target.fs, &target.node, "setxattr");
@@ -235,6 +236,7 @@ static int do_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name)
 	_cleanup_xattr_target_ struct xattr_target target = {
 		.node = NODE_REF_NONE
 	};
+	struct change_turn change;
 	int r;
 
 	if (kind == XATTR_KIND_FOREIGN || kind == XATTR_KIND_UNSUPPORTED)
@@ -245,9 +247,9 @@ static int do_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name)
 	if (kind == XATTR_KIND_CAPABILITY)
 		return remove_capability(&target);
 	if (kind != XATTR_KIND_DISK) {
-		(void)pthread_mutex_lock(node_change_lock(&target.node));
+		change_begin(target.fs, ino, true, &change);
 		r = set_acl(&target, kind, NULL);
-		(void)pthread_mutex_unlock(node_change_lock(&target.node));
+		change_end(&change);
 		return r;
 	}
 	r = judge_set_xattr(target.fs, &target.node, "removexattr");

@@ -40,6 +40,7 @@ mode_t mode_without_privileges(const struct filesystem *fs,
 int drop_privileges(struct filesystem *fs, fuse_req_t req, uint64_t ino)
 {
 	_cleanup_node_ struct node_ref node = NODE_REF_NONE;
+	struct change_turn change;
 	struct caller caller;
 	struct statx stx;
 	struct disk_owner disk;
@@ -54,7 +55,7 @@ int drop_privileges(struct filesystem *fs, fuse_req_t req, uint64_t ino)
 	/* Gone from the source: what is open can still be written. */
 	if (r < 0)
 		return r == -ESTALE ? 0 : r;
-	(void)pthread_mutex_lock(node_change_lock(&node));
+	change_begin(fs, ino, true, &change);
 	r = node_view(fs, &node, &stx, &view);
 	if (r == 0) {
 		mode = mode_without_privileges(fs, &caller, &view);
@@ -72,7 +73,7 @@ int drop_privileges(struct filesystem *fs, fuse_req_t req, uint64_t ino)
 		if (r == 0)
 			node_set_privileged(&node, is_privileged(view.mode));
 	}
-	(void)pthread_mutex_unlock(node_change_lock(&node));
+	change_end(&change);
 	return r;
 }
 

@@ -7,6 +7,7 @@
 
 #include "idshift/backing.h"
 #include "idshift/cleanup.h"
+#include "idshift/turns.h"
 #include "node_internal.h"
 
 /* Nodes to bury, and their descriptors to close, in one go. */
@@ -252,6 +253,22 @@ pthread_mutex_t *node_change_lock(const struct node_ref *ref)
 pthread_mutex_t *node_change_lock_of(struct node_table *table, uint64_t id)
 {
 	return &table->change_locks[(uint32_t)id % CHANGE_LOCKS];
+}
+
+uint64_t node_turn(struct node_table *table, uint64_t id)
+{
+	const struct node_identity *identity;
+	uint32_t index;
+	uint64_t key = 0;
+
+	(void)pthread_mutex_lock(&table->lock);
+	index = node_index(table, id);
+	if (index != NO_NODE) {
+		identity = &node_at(table, index)->identity;
+		key = turns_key(identity->dev, identity->ino);
+	}
+	(void)pthread_mutex_unlock(&table->lock);
+	return key;
 }
 
 void node_table_stats(struct node_table *table, struct node_table_stats *ret)

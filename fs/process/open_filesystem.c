@@ -16,6 +16,7 @@
 #include "idshift/resume.h"
 #include "idshift/sandbox.h"
 #include "idshift/state_dir.h"
+#include "idshift/turns.h"
 
 /* Requests take so many for a moment, if there are not very few. */
 #define SPARE_FDS 64
@@ -66,12 +67,10 @@ static void make_room(int any_fd)
 	close_fd(fcntl(any_fd, F_DUPFD_CLOEXEC, highest));
 }
 
-static int open_database(const struct options *options, struct records_db **ret,
+static int open_database(const char *dir, struct records_db **ret,
 			 struct error *error)
 {
-	_cleanup_free_ char *dir =
-		state_dir(options->state, options->run_as != NULL);
-	int r = dir == NULL ? -errno : records_db_open(dir, ret);
+	int r = dir == NULL ? -ENOENT : records_db_open(dir, ret);
 
 	if (r < 0)
 		(void)error_set(error, EXIT_STATUS_OTHER,
@@ -118,17 +117,17 @@ static int open_trace(const struct options *options,
 }
 
 /* As the user, and before the mount could stand in the way in the source. */
-static void open_intents(const struct options *options, int source_fd,
+static void open_intents(const char *dir, int source_fd,
 			 struct records *records)
 {
-	_cleanup_free_ char *dir =
-		state_dir(options->state, options->run_as != NULL);
-	int r = -ENOENT;
+	int r = turns_open(dir, &records->turns);
 
-	if (options->read_only)
-		return;
-	if (dir != NULL)
-		r = intents_open(dir, source_fd, records, &records->intents);
+	if (r < 0)
+		syslog(LOG_WARNING,
+		       "changes at a time with another mount of the source may "
+		       "be lost: %s",
+		       strerror(-r));
+	r = intents_open(dir, source_fd, records, &records->intents);
 	if (r < 0)
 		syslog(LOG_WARNING,
 		       "changes may stay half done if this is killed: %s",
@@ -178,6 +177,8 @@ int open_filesystem(const struct options *options,
 		open(options->source, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	_cleanup_fd_ int again =
 		source < 0 ? -1 : fcntl(source, F_DUPFD_CLOEXEC, 0);
+	_cleanup_free_ char *dir =
+		state_dir(options->state, options->run_as != NULL);
 	struct records_db *db = NULL;
 	int r;
 
@@ -195,7 +196,7 @@ int open_filesystem(const struct options *options,
 			config.negative_timeout = 0;
 	r = open_trace(options, &config, error);
 	if (r == 0)
-		r = open_database(options, &db, error);
+		r = open_database(dir, &db, error);
 	if (r < 0)
 		return r;
 	r = filesystem_new(&config, policy, source, db, ret);
@@ -206,6 +207,7 @@ int open_filesystem(const struct options *options,
 	}
 	(void)take_fd(&source);
 	*ret_source_fd = take_fd(&again);
-	open_intents(options, *ret_source_fd, &(*ret)->records);
+	if (!options->read_only)
+		open_intents(dir, *ret_source_fd, &(*ret)->records);
 	return 0;
 }

@@ -23,6 +23,8 @@ struct records {
 	struct records_db *db;
 	/* NULL: a SIGKILL between the steps of a change leaves it half done */
 	struct intents *intents;
+	/* NULL: nobody else changes records (turns.h) */
+	struct turns *turns;
 	struct records_cache *cache; /* NULL: all is read each time */
 	/*
 	 * backing_dev() of the file system that is known to keep user.*

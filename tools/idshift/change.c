@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "idshift/backing.h"
+#include "idshift/turns.h"
 
 #include "message.h"
 #include "walk.h"
@@ -58,13 +59,20 @@ static int visit(void *context, int path_fd, const struct statx *stx,
 		 const char *path)
 {
 	const struct change *change = context;
+	struct turns *turns = change->target.records.turns;
+	const uint64_t key = turns_key(backing_dev(stx), stx->stx_ino);
+	struct statx now;
 	sigset_t all, before;
 	int r;
 
 	/* Ctrl-C is to find each object as it was or as it should be. */
 	(void)sigfillset(&all);
 	(void)sigprocmask(SIG_BLOCK, &all, &before);
-	r = change->apply(change, path_fd, stx);
+	turn_begin(turns, key);
+	r = backing_stat(path_fd, &now);
+	if (r == 0)
+		r = change->apply(change, path_fd, &now);
+	turn_end(turns, key);
 	(void)sigprocmask(SIG_SETMASK, &before, NULL);
 	if (r != -EPERM)
 		return r;

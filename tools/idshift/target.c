@@ -14,6 +14,7 @@
 #include "idshift/records_db.h"
 #include "idshift/resolve.h"
 #include "idshift/state_dir.h"
+#include "idshift/turns.h"
 
 int target_open_maps(const struct command_line *line, struct target *ret,
 		     struct error *error)
@@ -76,6 +77,8 @@ static int open_records(struct target *target, struct error *error)
 				 "one with --state=DIR",
 				 dir != NULL ? dir : "", strerror(-r));
 	target->records.policy = &target->policy;
+	/* Without, others' changes at the same time may be lost. */
+	(void)turns_open(dir, &target->records.turns);
 	return 0;
 }
 
@@ -96,6 +99,7 @@ int target_open(const struct command_line *line, struct target *ret,
 
 void target_close(struct target *target)
 {
+	(void)turns_close(target->records.turns);
 	if (target->records.db != NULL)
 		(void)records_db_close(target->records.db);
 	view_policy_destroy(&target->policy);

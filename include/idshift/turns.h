@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * To change an object's owner or mode takes several calls, between which
+ * another daemon of the user on the same source, or idshift(1), might do its
+ * own: then one of the two would be lost, which each was told is done.  So they
+ * take turns, by locks on a file of the state directory, a byte for each
+ * object.  Threads of one process have their own way to.
+ */
+#ifndef IDSHIFT_TURNS_H
+#define IDSHIFT_TURNS_H
+
+#include <stdint.h>
+#include <sys/stat.h>
+
+struct turns;
+
+/* In `dir`, which exists.  -errno. */
+int turns_open(const char *dir, struct turns **ret);
+/* NULL is fine; returns NULL. */
+struct turns *turns_close(struct turns *turns);
+
+/* Of an object: by its device and inode. */
+uint64_t turns_key(uint64_t dev, uint64_t ino);
+/*
+ * turns NULL: nobody to take turns with.  Who holds one for longer than a
+ * tenth of a second has been stopped, and is not waited for.
+ */
+void turn_begin(struct turns *turns, uint64_t key);
+void turn_end(struct turns *turns, uint64_t key);
+
+#endif
