@@ -146,6 +146,10 @@ bool refresh_pages(struct filesystem *fs, const struct node_ref *node,
 /* Those of a range, by the same rule; size 0: to the end. */
 bool drop_pages(struct filesystem *fs, fuse_ino_t ino, off_t from, off_t size,
 		bool wait);
+/* Of execve(2), in the kernel's own flag (__FMODE_EXEC). */
+#define OPEN_FOR_EXEC 040
+/* ACCESS_* of a caller who opens with these flags. */
+unsigned int wanted_by(int flags);
 /* open(2) of a node, with widening. */
 int open_node(const struct filesystem *fs, const struct caller *caller,
 	      const struct node_ref *node, int flags);

@@ -152,14 +152,19 @@ void change_end(const struct change_turn *change)
 }
 
 static int view_grants(const struct filesystem *fs, const struct caller *caller,
-		       const struct view *view, unsigned int wanted)
+		       int fd, const struct statx *stx, const struct view *view,
+		       unsigned int wanted)
 {
 	_cleanup_rights_ struct caller_rights rights = { .groups = NULL };
+	_cleanup_acl_ struct acl *acl = NULL;
 	struct access_object object = { .uid = view->uid,
 					.gid = view->gid,
 					.mode = view->mode };
 	int r = caller_rights(fs, caller, view, &rights);
 
+	if (r == 0)
+		r = records_acl_judged(&fs->records, fd, stx, &acl);
+	object.acl = acl;
 	return r < 0 ? r : access_check(&rights.who, &object, wanted, NULL);
 }
 
@@ -174,7 +179,7 @@ int widen(const struct filesystem *fs, const struct caller *caller,
 	change_begin(fs, node->id, true, &change);
 	r = node_view(fs, node, &stx, &view);
 	if (r == 0)
-		r = view_grants(fs, caller, &view, wanted);
+		r = view_grants(fs, caller, node->fd, &stx, &view, wanted);
 	if (r == 0)
 		r = records_apply(&fs->records, node->fd, &stx, 0, &view);
 	change_end(&change);
@@ -199,20 +204,26 @@ int keep_open(const struct filesystem *fs, int fd)
 	return -EMFILE;
 }
 
+unsigned int wanted_by(int flags)
+{
+	if ((flags & OPEN_FOR_EXEC) != 0)
+		return ACCESS_EXEC;
+	switch (flags & O_ACCMODE) {
+	case O_RDONLY:
+		return ACCESS_READ;
+	case O_WRONLY:
+		return ACCESS_WRITE;
+	default:
+		return ACCESS_READ | ACCESS_WRITE;
+	}
+}
+
 int open_node(const struct filesystem *fs, const struct caller *caller,
 	      const struct node_ref *node, int flags)
 {
-	static const unsigned int wanted[] = {
-		[O_RDONLY] = ACCESS_READ,
-		[O_WRONLY] = ACCESS_WRITE,
-		[O_RDWR] = ACCESS_READ | ACCESS_WRITE,
-	};
-	int access = flags & O_ACCMODE;
 	int fd = backing_reopen(node->fd, flags);
 
-	if (fd == -EACCES &&
-	    (size_t)access < sizeof(wanted) / sizeof(*wanted) &&
-	    widen(fs, caller, node, wanted[access]) == 0)
+	if (fd == -EACCES && widen(fs, caller, node, wanted_by(flags)) == 0)
 		fd = backing_reopen(node->fd, flags);
 	return keep_open(fs, fd);
 }

@@ -25,23 +25,6 @@ static int source_flags(int flags)
 	       ~(O_APPEND | O_DIRECT | O_TRUNC | O_NOFOLLOW | O_CREAT | O_EXCL);
 }
 
-/* Of execve(2), in the kernel's own flag (__FMODE_EXEC). */
-#define OPEN_FOR_EXEC 040
-
-static unsigned int wanted_by(int flags)
-{
-	if ((flags & OPEN_FOR_EXEC) != 0)
-		return ACCESS_EXEC;
-	switch (flags & O_ACCMODE) {
-	case O_RDONLY:
-		return ACCESS_READ;
-	case O_WRONLY:
-		return ACCESS_WRITE;
-	default:
-		return ACCESS_READ | ACCESS_WRITE;
-	}
-}
-
 /*
  * A descriptor for the handle.  The writeback cache reads, to fill pages that
  * are written in part, through handles of writers too; where the disk won't

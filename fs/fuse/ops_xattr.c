@@ -127,9 +127,8 @@ void op_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
 	reply_xattr(req, r, value, size);
 }
 
-/* acl NULL removes. */
-static int set_acl(struct xattr_target *target, enum xattr_kind kind,
-		   const struct acl *acl)
+static int set_acl_once(struct xattr_target *target, enum xattr_kind kind,
+			const struct acl *acl)
 {
 	struct filesystem *fs = target->fs;
 	struct view view = { 0 };
@@ -149,6 +148,24 @@ static int set_acl(struct xattr_target *target, enum xattr_kind kind,
 			    acl_which(kind), acl, drop_setgid);
 	if (r == 0 && is_privileged(view.mode))
 		node_set_privileged(&target->node, true);
+	return r;
+}
+
+/* acl NULL removes.  One that is recorded needs the disk's u+w. */
+static int set_acl(struct xattr_target *target, enum xattr_kind kind,
+		   const struct acl *acl)
+{
+	struct change_turn change;
+	int r = 0;
+
+	for (int attempt = 0; attempt < 2; attempt++) {
+		change_begin(target->fs, target->node.id, true, &change);
+		r = set_acl_once(target, kind, acl);
+		change_end(&change);
+		if (r != -EACCES || widen(target->fs, &target->caller,
+					  &target->node, 0) < 0)
+			break;
+	}
 	return r;
 }
 
@@ -198,7 +215,6 @@ static int do_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name,
 	_cleanup_xattr_target_ struct xattr_target target = {
 		.node = NODE_REF_NONE
 	};
-	struct change_turn change;
 	int r;
 
 	if (kind == XATTR_KIND_FOREIGN || kind == XATTR_KIND_UNSUPPORTED)
@@ -208,12 +224,8 @@ static int do_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name,
 		return r;
 	if (kind == XATTR_KIND_CAPABILITY)
 		return set_capability(&target, value, size, flags);
-	if (kind != XATTR_KIND_DISK) {
-		change_begin(target.fs, ino, true, &change);
-		r = set_acl_blob(&target, kind, value, size);
-		change_end(&change);
-		return r;
-	}
+	if (kind != XATTR_KIND_DISK)
+		return set_acl_blob(&target, kind, value, size);
 	r = judge_set_xattr(target.fs, &target.node, "setxattr");
 	if (r < 0)
 		return r;
@@ -236,7 +248,6 @@ static int do_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name)
 	_cleanup_xattr_target_ struct xattr_target target = {
 		.node = NODE_REF_NONE
 	};
-	struct change_turn change;
 	int r;
 
 	if (kind == XATTR_KIND_FOREIGN || kind == XATTR_KIND_UNSUPPORTED)
@@ -246,12 +257,8 @@ static int do_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name)
 		return r;
 	if (kind == XATTR_KIND_CAPABILITY)
 		return remove_capability(&target);
-	if (kind != XATTR_KIND_DISK) {
-		change_begin(target.fs, ino, true, &change);
-		r = set_acl(&target, kind, NULL);
-		change_end(&change);
-		return r;
-	}
+	if (kind != XATTR_KIND_DISK)
+		return set_acl(&target, kind, NULL);
 	r = judge_set_xattr(target.fs, &target.node, "removexattr");
 	if (r < 0)
 		return r;

@@ -234,6 +234,26 @@ int records_acl_get(const struct records *records, int path_fd,
 	return 0;
 }
 
+int records_acl_judged(const struct records *records, int path_fd,
+		       const struct statx *stx, struct acl **ret)
+{
+	const struct acl_translation how = {
+		.user = user_to_container,
+		.group = group_to_container,
+		.ctx = (void *)(uintptr_t)records->policy,
+		.unmapped = ACL_UNMAPPED_REPLACE,
+		.replacement = ID_NONE, /* nobody's, to access_check() */
+	};
+	_cleanup_acl_ struct acl *wire = NULL;
+	int r = records_acl_get(records, path_fd, stx, RECORDS_ACL_ACCESS,
+				&wire, NULL);
+
+	*ret = NULL;
+	if (r == -EOPNOTSUPP || r == -EACCES)
+		return 0;
+	return r < 0 || wire == NULL ? r : acl_translate(wire, &how, ret);
+}
+
 static bool default_is_vouched(const struct records *records, int path_fd,
 			       const struct statx *stx, const struct acl *acl)
 {

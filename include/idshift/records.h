@@ -118,6 +118,13 @@ int records_acl_get(const struct records *records, int path_fd,
 		    struct acl **ret, bool *ret_on_disk);
 
 /*
+ * The access ACL as the container's kernel goes by it, with container ids; who
+ * has none is ID_NONE.  *ret NULL: none, or it can't be read.
+ */
+int records_acl_judged(const struct records *records, int path_fd,
+		       const struct statx *stx, struct acl **ret);
+
+/*
  * acl NULL removes; else it is valid.  An access ACL changes the mode as well
  * and, with drop_setgid, takes setgid away (CVE-2016-7097).  Kept on disk
  * where that can carry it, with the disk's ids.

@@ -230,5 +230,26 @@ as sergio setfacl -b "$src/carried"
 as sergio chmod 600 "$src/carried"
 sleep 1.2
 fails 1 "a host's chmod wins over a kept ACL" user 1000 'cat carried'
+# Where the host took the owner's bits away, which stand for us on disk.
+for d in "$src" "$home/plain"; do
+	as sergio sh -c "cd '$d' && mkdir shut && for f in r w x; do echo x >shut.\$f; done &&
+		cp /bin/true shut.x && chmod 111 shut.x && setfacl -m u:100999:rw shut.r shut.w &&
+		setfacl -m u:100999:rwx shut && chmod u-rw shut.r shut.w && chmod u-rwx shut"
+done
+sleep 1.2
+for d in "$home/plain" "$mnt"; do
+	"${ns[@]}" setpriv --reuid 1000 --regid 1000 --clear-groups sh -c "cd '$d' &&
+		cat shut.r && echo y >>shut.w && echo more >shut/new && ls shut &&
+		cat shut/new && ./shut.x" >"$T/of.${d##*/}" 2>&1
+	echo "exit $?" >>"$T/of.${d##*/}"
+done
+same "a named user works on what the host shut" "$T/of.mnt" "$T/of.plain"
+chmod 700 "$src/shut" "$home/plain/shut"
+ok "unmount" umount_fs sergio "$mnt"
+as sergio sh -c "mkdir '$src/fixed' && chmod 555 '$src/fixed'"
+mount_fs sergio "$src" "$mnt" -o owner=1000:1000 || exit 1
+ok "a default ACL for who isn't on disk, on a directory without u+w" \
+	user 1000 'setfacl -d -m u:0:rwx fixed'
+like "is there" "$(acl -d\ fixed)" 'user:0:rwx'
 is "no setgid, no setuid on disk" "$(find "$src" -perm /6000 -type f)" ""
 ok "unmount" umount_fs sergio "$mnt"

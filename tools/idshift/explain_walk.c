@@ -29,50 +29,6 @@ void way_destroy(struct way *way)
 	object_done(&way->final);
 }
 
-static bool user_in_container(void *context, uint32_t from, uint32_t *ret)
-{
-	const struct view_policy *policy = context;
-	struct container_id id;
-
-	if (!userns_to_container(&policy->userns_uid, WIRE_ID(from), &id))
-		return false;
-	*ret = id.value;
-	return true;
-}
-
-static bool group_in_container(void *context, uint32_t from, uint32_t *ret)
-{
-	const struct view_policy *policy = context;
-	struct container_id id;
-
-	if (!userns_to_container(&policy->userns_gid, WIRE_ID(from), &id))
-		return false;
-	*ret = id.value;
-	return true;
-}
-
-/* The access ACL that the container's kernel goes by. */
-static int read_acl(const struct records *records, int fd,
-		    const struct statx *stx, struct acl **ret)
-{
-	const struct acl_translation how = {
-		.user = user_in_container,
-		.group = group_in_container,
-		.ctx = (void *)(uintptr_t)records->policy,
-		.unmapped = ACL_UNMAPPED_REPLACE,
-		.replacement = ID_NONE, /* nobody's, to access_check() */
-	};
-	_cleanup_acl_ struct acl *wire = NULL;
-	int r = records_acl_get(records, fd, stx, RECORDS_ACL_ACCESS, &wire,
-				NULL);
-
-	if (r == -EOPNOTSUPP || r == -EACCES)
-		return 0;
-	if (r < 0 || wire == NULL)
-		return r;
-	return acl_translate(wire, &how, ret);
-}
-
 /* An id recorded under a larger map is nobody's in this container. */
 static void forget_strange_ids(const struct view_policy *policy,
 			       struct view *view)
@@ -108,7 +64,8 @@ static int object_load(const struct target *target, int fd, const char *above,
 				 &object.view);
 	if (r == 0) {
 		forget_strange_ids(&target->policy, &object.view);
-		r = read_acl(&target->records, fd, &object.stx, &object.acl);
+		r = records_acl_judged(&target->records, fd, &object.stx,
+				       &object.acl);
 	}
 	if (r < 0) {
 		object_done(&object);
