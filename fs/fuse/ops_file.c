@@ -248,6 +248,7 @@ void op_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		reply_result(req, -ENOSYS);
 		return;
 	}
+	lock_note_close(fs->locks, ino);
 	lock_drop_owner(fs->locks, ino, fi->lock_owner);
 	/* Of a local source close(2) has nothing to say. */
 	if (fd >= 0 && !fs->remote_source)

@@ -27,10 +27,7 @@
 /* Ends a system call of a waiting thread; its handler does nothing. */
 #define WAKE_SIGNAL SIGUSR1
 
-/*
- * A close in the container is answered before its RELEASE has come: a lock
- * that is only waiting for that is not yet somebody else's.
- */
+/* Until a RELEASE that is on its way has come. */
 #define RELEASE_GRACE_TRIES 10
 #define RELEASE_GRACE_NS 1000000L
 
@@ -105,12 +102,16 @@ static bool is_conflict(int r)
 	return r == -EAGAIN || r == -EACCES;
 }
 
-static int try_lock_patiently(const struct lock_request *request)
+/* A lock that only waits for its RELEASE is not somebody else's. */
+static int try_lock_patiently(const struct filesystem *fs,
+			      const struct lock_request *request)
 {
 	const struct timespec pause = { .tv_nsec = RELEASE_GRACE_NS };
 	int r = try_lock(request, false);
 
-	for (int i = 0; i < RELEASE_GRACE_TRIES && is_conflict(r); i++) {
+	for (int i = 0; i < RELEASE_GRACE_TRIES && is_conflict(r) &&
+			lock_was_closed(fs->locks, request->ino);
+	     i++) {
 		(void)nanosleep(&pause, NULL);
 		r = try_lock(request, false);
 	}
@@ -142,7 +143,7 @@ static int try_at_once(struct filesystem *fs,
 	int r;
 
 	begin_op(fs, request, owner, &op);
-	r = wait ? try_lock(request, false) : try_lock_patiently(request);
+	r = wait ? try_lock(request, false) : try_lock_patiently(fs, request);
 	end_op(fs, owner, &op, r);
 	return r < 0 || lock_changed(fs, request, false) ? r : -EBUSY;
 }

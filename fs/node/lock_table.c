@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "idshift/cleanup.h"
+#include "idshift/clock.h"
 
 #define BUCKETS 256u
 /* So many who wait are looked at for a deadlock; Linux itself follows 10. */
@@ -24,8 +25,12 @@ struct lock_owner {
 	struct lock_ranges ranges; /* empty unless listed */
 };
 
+/* By when the RELEASE has come. */
+#define CLOSE_MS 20u
+
 struct lock_table {
 	pthread_mutex_t lock;
+	_Atomic uint32_t closed_at[BUCKETS]; /* clock_coarse_ms() */
 	atomic_uint count;
 	struct lock_owner *buckets[BUCKETS];
 	struct lock_op *ops; /* under way */
@@ -71,9 +76,28 @@ struct lock_table *lock_table_free(struct lock_table *table)
 }
 
 /* All owners of a node are in one bucket. */
+static size_t bucket_of(uint64_t node)
+{
+	return (node ^ node >> 32) % BUCKETS;
+}
+
 static struct lock_owner **bucket(struct lock_table *table, uint64_t node)
 {
-	return &table->buckets[(node ^ node >> 32) % BUCKETS];
+	return &table->buckets[bucket_of(node)];
+}
+
+void lock_note_close(struct lock_table *table, uint64_t node)
+{
+	atomic_store_explicit(&table->closed_at[bucket_of(node)],
+			      clock_coarse_ms(), memory_order_relaxed);
+}
+
+bool lock_was_closed(const struct lock_table *table, uint64_t node)
+{
+	uint32_t at = atomic_load_explicit(&table->closed_at[bucket_of(node)],
+					   memory_order_relaxed);
+
+	return clock_coarse_ms() - at < CLOSE_MS;
 }
 
 static struct lock_owner *find(struct lock_table *table, uint64_t node,

@@ -100,6 +100,14 @@ void lock_drop_owner(struct lock_table *table, uint64_t node, uint64_t owner);
 /* The handle's last reference is gone: locks taken through it go. */
 void lock_drop_handle(struct lock_table *table, uint64_t node, uint64_t handle);
 
+/*
+ * A close(2) in the container is answered before its RELEASE comes, and what
+ * is locked by the open file is until then: note the first, and ask whether
+ * one of the node (or of another: a hint) was so short a while ago.
+ */
+void lock_note_close(struct lock_table *table, uint64_t node);
+bool lock_was_closed(const struct lock_table *table, uint64_t node);
+
 bool lock_ranges_overlap(const struct lock_range *a,
 			 const struct lock_range *b);
 /*
