@@ -63,8 +63,10 @@ mode_t disk_mode(mode_t view_mode, mode_t file_type, enum group_backing group)
 {
 	mode_t mode = view_mode & (S_ISVTX | 0777);
 
-	if (group == GROUP_RECORDED)
+	if (group == GROUP_RECORDED || group == GROUP_ELSEWHERE)
 		mode &= ~(mode_t)S_IRWXG | ((view_mode & S_IRWXO) << 3);
+	if (group == GROUP_ELSEWHERE)
+		mode &= ~(mode_t)S_IRWXO | ((view_mode & S_IRWXG) >> 3);
 	if (!S_ISDIR(file_type))
 		return mode | S_IRUSR | S_IWUSR;
 	if (group == GROUP_BACKED)
@@ -100,6 +102,18 @@ static void base_view(const struct view_policy *policy,
 		ret->gid = policy->unmapped;
 }
 
+/* Has the host users in the group that the container's stands for? */
+static bool is_hosts_group(const struct view_policy *policy,
+			   struct container_id gid)
+{
+	struct container_id inside;
+	struct disk_id found;
+
+	return owner_map_to_disk(&policy->owner_gid, gid, &found) &&
+	       !userns_to_container(&policy->userns_gid, WIRE_ID(found.value),
+				    &inside);
+}
+
 static enum group_backing group_backing(const struct view_policy *policy,
 					const struct disk_owner *disk,
 					const struct view *base,
@@ -111,7 +125,8 @@ static enum group_backing group_backing(const struct view_policy *policy,
 	if (!on_disk && view_gid_backed(policy, gid, &counterpart))
 		on_disk = disk_id_equal(counterpart, disk->gid);
 	if (!on_disk)
-		return GROUP_RECORDED;
+		return is_hosts_group(policy, gid) ? GROUP_ELSEWHERE :
+						     GROUP_RECORDED;
 	return acting_user_in_group(&policy->acting, disk->gid) ? GROUP_BACKED :
 								  GROUP_FOREIGN;
 }
