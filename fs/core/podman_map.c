@@ -349,9 +349,12 @@ int podman_map_check(const char *subject, bool group,
 
 	if (r == -ENOENT)
 		return error_set(error, EXIT_STATUS_MAP,
-				 "%s: there is no %s %s %u: map fewer ids, or "
-				 "add to /etc/sub%s",
+				 "%s: there is no %s %s %u%s: map fewer ids, "
+				 "or add to /etc/sub%s",
 				 subject, host_word(parent->rootless), kind, id,
+				 parent->rootless ? " (0 is you, the others "
+						    "your subordinate ids)" :
+						    "",
 				 kind);
 	if (r < 0)
 		return no_memory(r, error);

@@ -39,6 +39,52 @@ size_t subid_normalize(struct subid_span *spans, size_t count)
 	return kept;
 }
 
+/* subuid(5): OWNER:START:COUNT.  false: something else. */
+static bool read_line(const char *line, struct subid_span *ret)
+{
+	const char *start = strchr(line, ':');
+	const char *count = start != NULL ? strchr(start + 1, ':') : NULL;
+
+	return count != NULL &&
+	       number_parse(start + 1, (size_t)(count - start - 1), UINT32_MAX,
+			    &ret->start) == 0 &&
+	       number_parse(count + 1, strcspn(count + 1, "\n"), UINT32_MAX,
+			    &ret->count) == 0;
+}
+
+static size_t read_file(const char *file, struct subid_span *spans, size_t room)
+{
+	_cleanup_file_ FILE *stream = fopen(file, "re");
+	_cleanup_free_ char *line = NULL;
+	size_t capacity = 0, found = 0;
+
+	while (stream != NULL && found < room &&
+	       getline(&line, &capacity, stream) > 0)
+		found += read_line(line, &spans[found]);
+	return found;
+}
+
+uint64_t subid_first_free(const char *subuid, const char *subgid)
+{
+	_cleanup_free_ struct subid_span *taken =
+		calloc(2 * SUBID_MAX_SPANS, sizeof(*taken));
+	uint64_t start = SUBID_FIRST;
+	size_t count;
+
+	if (taken == NULL)
+		return start;
+	count = read_file(subuid, taken, SUBID_MAX_SPANS);
+	count += read_file(subgid, taken + count, SUBID_MAX_SPANS);
+	count = subid_normalize(taken, count);
+	for (size_t i = 0; i < count; i++) {
+		uint64_t end = taken[i].start + taken[i].count;
+
+		if (taken[i].start < start + SUBID_USUAL && end > start)
+			start = end;
+	}
+	return start;
+}
+
 int subid_to_extents(uint32_t own_id, const struct subid_span *spans,
 		     size_t count, struct extent_list *ret, uint32_t *ret_id)
 {

@@ -157,7 +157,8 @@ static int check_paths(struct options *options,
 
 static void warn(const char *what, const char *path, const char *why)
 {
-	(void)fprintf(stderr, "idshift-mount: %s '%s': %s\n", what, path, why);
+	(void)fprintf(stderr, "idshift-mount: warning: %s '%s': %s\n", what,
+		      path, why);
 }
 
 static bool is_in_mount(const char *path)
@@ -191,9 +192,28 @@ static bool shows_itself(const struct options *options)
 	       (source[len] == '\0' || source[len] == '/');
 }
 
+/*
+ * In a container the files of who mounts are by default its root's; here they
+ * keep their number, and a test as that user would pass as their owner.
+ */
+static bool judges_owner(const struct options *options)
+{
+	return options->has_caller && !options->has_owner &&
+	       options->map.count == 0 && geteuid() != 0 &&
+	       options->caller.uid.value == geteuid();
+}
+
 /* What is allowed, and would surprise. */
 static void warn_surprises(const struct options *options)
 {
+	char caller[16];
+
+	if (judges_owner(options)) {
+		(void)snprintf(caller, sizeof(caller), "%u", geteuid());
+		warn("caller", caller,
+		     "it owns your files here, which in a rootless container "
+		     "are 0's; show them as there with owner=0:0");
+	}
 	if (is_in_mount(options->source))
 		warn("source", options->source,
 		     "it is in a mount of idshift-mount, where no owners can "

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "idshift/podman_map.h"
+#include "idshift/subid.h"
 
 /* What resolve_policy() puts together; `from` is the container id. */
 struct work {
@@ -67,6 +68,8 @@ static int own_namespace(struct work *work)
 static int no_subordinate_ids(const struct work *work)
 {
 	const struct situation *s = work->situation;
+	unsigned long long first = s->free_subids,
+			   last = first + SUBID_USUAL - 1;
 	char number[16];
 	const char *user = s->user;
 
@@ -77,14 +80,13 @@ static int no_subordinate_ids(const struct work *work)
 	}
 	return error_set(work->error, EXIT_STATUS_MAP,
 			 "user '%s' has no subordinate %s: add them with "
-			 "'usermod --add-subuids 100000-165535 "
-			 "--add-subgids 100000-165535 %s', or run without "
-			 "them: userns=host",
+			 "'usermod --add-subuids %llu-%llu --add-subgids "
+			 "%llu-%llu %s', or run without them: userns=host",
 			 user,
 			 s->has_subuids ? "gids in /etc/subgid" :
 			 s->has_subgids ? "uids in /etc/subuid" :
 					  "ids in /etc/subuid and /etc/subgid",
-			 user);
+			 first, last, first, last, user);
 }
 
 static int auto_namespace(struct work *work)

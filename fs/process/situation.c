@@ -252,6 +252,8 @@ static int read_rootless(struct situation *s, enum subid_kind kind,
 	if (r < 0 && r != -ENOENT)
 		return rootless_failed(s, kind, r, id, error);
 	*has = r == 0;
+	if (!*has)
+		s->free_subids = subid_first_free("/etc/subuid", "/etc/subgid");
 	r = subid_to_extents(
 		kind == SUBID_UID ? s->uid : s->gid, spans, count,
 		kind == SUBID_UID ? &s->rootless_uid : &s->rootless_gid, &id);

@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "idshift/error.h"
@@ -36,6 +37,7 @@ struct situation {
 	 */
 	bool has_subuids;
 	bool has_subgids;
+	uint64_t free_subids; /* if not: subid_first_free() */
 	struct extent_list rootless_uid;
 	struct extent_list rootless_gid;
 

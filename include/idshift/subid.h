@@ -38,6 +38,15 @@ struct subid_span {
 int subid_lookup(enum subid_kind kind, const char *user, uid_t uid,
 		 struct subid_span **ret, size_t *ret_count);
 
+/*
+ * Where SUBID_USUAL ids begin that nobody has in either of the files, which are
+ * like subuid(5); from SUBID_FIRST on, as useradd(8) gives them.  What can't be
+ * read counts for nothing.
+ */
+#define SUBID_USUAL UINT64_C(65536)
+#define SUBID_FIRST UINT64_C(100000)
+uint64_t subid_first_free(const char *subuid, const char *subgid);
+
 /* Pure: sort by start, drop duplicates and empty spans; the new count. */
 size_t subid_normalize(struct subid_span *spans, size_t count);
 

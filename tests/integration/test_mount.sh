@@ -135,9 +135,18 @@ refused 4 "a source that is another's" 'may not search it.*uid 0' "$T/roots" \
 as sergio mkdir "$home/full" "$home/closed"
 as sergio touch "$home/full/file"
 fails 0 "a mount point that isn't empty" ours "$src" "$home/full"
-like "says so" "$output" "^idshift-mount: .*full': it isn't empty"
+like "says so" "$output" "^idshift-mount: warning: .*full': it isn't empty"
 is "in one line" "$(wc -l <<<"$output")" 1
 ok "unmount" as sergio fusermount3 -u "$home/full"
+fails 0 "caller= with the number that owns the files" \
+	ours -o userns=host,caller=1000:1000 "$src" "$mnt"
+like "is told what differs from a container" "$output" \
+	"^idshift-mount: warning: caller '1000': .* with owner=0:0\$"
+ok "unmount" as sergio fusermount3 -u "$mnt"
+fails 0 "caller= with an owner" \
+	ours -o userns=host,caller=1000:1000,owner=0:0 "$src" "$mnt"
+is "is told nothing" "$output" ""
+ok "unmount" as sergio fusermount3 -u "$mnt"
 fails 0 "on itself" ours "$src" "$src"
 is "hides nothing" "$output" ""
 fails 0 "a source in a mount" ours "$src" "$mnt"

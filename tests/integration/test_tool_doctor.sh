@@ -30,7 +30,10 @@ cp "$T/fuse.conf" /etc/fuse.conf
 cp /etc/subuid "$T/subuid"
 : >/etc/subuid
 finds "no subuids" \
-	"^FAIL  subordinate uids: none: .*usermod --add-subuids 100000-165535 sergio"
+	"^FAIL  subordinate uids: none: .*usermod --add-subuids 165536-231071 sergio"
+echo maria:165536:65536 >/etc/subuid
+finds "others' subuids" \
+	"^FAIL  subordinate uids: none: .*usermod --add-subuids 231072-296607 sergio"
 echo sergio:100000:1000 >/etc/subuid
 finds "few subuids" "^warn  subordinate uids: only 1000"
 printf 'sergio:100000:65536\nsergio:100100:9\n' >/etc/subuid

@@ -235,11 +235,13 @@ static const struct map_case map_cases[] = {
 		   "you: add it to /etc/subuid" },
 	{ .uidmap = { "0:0:65538" },
 	  .error =
-		  "uidmap '0:0:65538': there is no intermediate uid 65537: map "
-		  "fewer ids, or add to /etc/subuid" },
+		  "uidmap '0:0:65538': there is no intermediate uid 65537 (0 "
+		  "is you, the others your subordinate ids): map fewer ids, "
+		  "or add to /etc/subuid" },
 	{ .gidmap = { "u0:0:1", "g0:65537:1" },
 	  .error = "gidmap 'u0:0:1,g0:65537:1': there is no intermediate gid "
-		   "65537: map fewer ids, or add to /etc/subgid" },
+		   "65537 (0 is you, the others your subordinate ids): map "
+		   "fewer ids, or add to /etc/subgid" },
 };
 
 static size_t spec_count(const char *const *specs)

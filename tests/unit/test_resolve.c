@@ -48,6 +48,7 @@ static struct situation situate(enum place place)
 		.group_count = root ? 0 : 4,
 		.user = (char *)(root ? "root" : "sergio"),
 		.has_subuids = subids,
+		.free_subids = 100000,
 		.has_subgids = subids,
 	};
 
@@ -199,8 +200,9 @@ static const struct resolution resolutions[] = {
 	  .uid = "0:5:2",
 	  .owner_uid = "5:0:2" },
 	{ .args = { "--uidmap=0:1:1000000" },
-	  .error = "uidmap '0:1:1000000': there is no intermediate uid 65537: "
-		   "map fewer ids, or add to /etc/subuid" },
+	  .error = "uidmap '0:1:1000000': there is no intermediate uid 65537 "
+		   "(0 is you, the others your subordinate ids): map fewer "
+		   "ids, or add to /etc/subuid" },
 	{ .args = { "--userns=pid:1" },
 	  .uid = "0:1000:1 1:100000:999",
 	  .gid = "0:1000:1",

@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -180,6 +181,42 @@ static void test_unknown_user(void **state)
 	assert_null(spans);
 }
 
+static void expect_free(const char *uids, const char *gids, uint64_t wanted)
+{
+	char paths[2][64] = { "/tmp/idshift-test.XXXXXX",
+			      "/tmp/idshift-test.XXXXXX" };
+	const char *texts[2] = { uids, gids };
+
+	for (int i = 0; i < 2; i++) {
+		int fd = mkstemp(paths[i]);
+
+		assert_true(fd >= 0);
+		assert_int_equal(write(fd, texts[i], strlen(texts[i])),
+				 strlen(texts[i]));
+		(void)close(fd);
+	}
+	assert_int_equal(subid_first_free(paths[0], paths[1]), wanted);
+	(void)unlink(paths[0]);
+	(void)unlink(paths[1]);
+}
+
+static void test_first_free(void **state)
+{
+	(void)state;
+	assert_int_equal(subid_first_free("/none", "/none"), 100000);
+	expect_free("", "", 100000);
+	expect_free("a:100000:65536\n", "a:100000:65536\n", 165536);
+	expect_free("a:100000:65536\nb:165536:65536", "", 231072);
+	/* In either file, in any order; a gap that is too small is none. */
+	expect_free("b:200000:10\na:100000:65536\n", "c:265545:1\n", 265546);
+	expect_free("b:200000:10\na:100000:65536\n", "c:265546:1\n", 200010);
+	expect_free("a:99000:1000\n", "b:165536:1\n", 100000);
+	expect_free("a:99000:1001\n", "", 100001);
+	expect_free("a:165535:1\n", "", 165536);
+	/* What else is there. */
+	expect_free("#\n\na\na:b:c\na:100000\na:-1:5\nb:100000:0\n", "", 100000);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -187,6 +224,7 @@ int main(void)
 		cmocka_unit_test(test_maria),
 		cmocka_unit_test(test_normalize),
 		cmocka_unit_test(test_unknown_user),
+		cmocka_unit_test(test_first_free),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

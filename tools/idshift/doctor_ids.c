@@ -60,19 +60,20 @@ static void check_subids(struct doctor *doctor, enum subid_kind kind)
 		kind == SUBID_UID ? "subordinate uids" : "subordinate gids";
 	const char *user = doctor->user != NULL ? doctor->user : "USER";
 	_cleanup_free_ struct subid_span *spans = NULL;
+	unsigned long long first;
 	size_t count = 0;
 	int r = subid_lookup(kind, doctor->user, doctor->uid, &spans, &count);
 
 	if (r == -ENOENT && doctor->uid == 0)
 		doctor_ok(doctor, what, "none, and root needs none");
-	else if (r == -ENOENT)
+	else if (r == -ENOENT) {
+		first = subid_first_free("/etc/subuid", "/etc/subgid");
 		doctor_fail(doctor, what,
-			    "none: as root, 'usermod --add-sub%ss "
-			    "100000-165535 %s', with ids that nobody else has "
-			    "in /etc/sub%s, or for users of a domain have "
-			    "'subid: sss' in /etc/nsswitch.conf",
-			    word, user, word);
-	else if (r < 0)
+			    "none: as root, 'usermod --add-sub%ss %llu-%llu "
+			    "%s', or for users of a domain have 'subid: sss' "
+			    "in /etc/nsswitch.conf",
+			    word, first, first + SUBID_USUAL - 1, user);
+	} else if (r < 0)
 		doctor_fail(doctor, what,
 			    "the look-up failed: check /etc/sub%s and 'subid' "
 			    "in /etc/nsswitch.conf",
