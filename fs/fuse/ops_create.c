@@ -61,10 +61,9 @@ static int inherit(struct making *making)
 	if (r == -EOPNOTSUPP)
 		r = 0;
 	if (r == 0 && acl != NULL && !creation->disk_default_acl) {
-		r = records_acl_inherited(&fs->records, making->dir.fd,
-					  &making->dir_stx,
-					  &making->default_acl,
-					  &creation->default_acl_vouched);
+		r = records_acl_inherited(
+			&fs->records, making->dir.fd, &making->dir_stx,
+			&making->default_acl, &creation->default_acl_vouched);
 		creation->default_acl = making->default_acl;
 	}
 	umask_counts = acl == NULL || (creation->default_acl != NULL &&

@@ -162,8 +162,8 @@ static int set_acl(struct xattr_target *target, enum xattr_kind kind,
 		change_begin(target->fs, target->node.id, true, &change);
 		r = set_acl_once(target, kind, acl);
 		change_end(&change);
-		if (r != -EACCES || widen(target->fs, &target->caller,
-					  &target->node, 0) < 0)
+		if (r != -EACCES ||
+		    widen(target->fs, &target->caller, &target->node, 0) < 0)
 			break;
 	}
 	return r;

@@ -59,7 +59,8 @@ bool identity_equal(const struct node_identity *a,
 		    const struct node_identity *b)
 {
 	return a->ino == b->ino && a->dev == b->dev && a->mount == b->mount &&
-	       a->type == b->type && a->birth_sec == b->birth_sec && a->birth_nsec == b->birth_nsec;
+	       a->type == b->type && a->birth_sec == b->birth_sec &&
+	       a->birth_nsec == b->birth_nsec;
 }
 
 void node_pin(struct node_table *table, uint32_t index)

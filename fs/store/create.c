@@ -129,8 +129,7 @@ int creation_complete(const struct records *records, int fd,
 			(want->mode & ~(mode_t)0777) | (stx->stx_mode & 0777);
 	r = records_apply(records, fd, stx, absent, want);
 	if (r == 0 && default_acl != NULL && S_ISDIR(stx->stx_mode))
-		r = records_acl_hand_on(records, fd, stx, default_acl,
-					vouched);
+		r = records_acl_hand_on(records, fd, stx, default_acl, vouched);
 	return r;
 }
 
@@ -156,8 +155,7 @@ static int finish(struct making *m, int fd, unsigned int absent)
 	if (!m->plain)
 		records.intents = NULL;
 	r = creation_complete(&records, fd, stx, absent, c->disk_default_acl,
-			      c->default_acl, c->default_acl_vouched,
-			      &m->want);
+			      c->default_acl, c->default_acl_vouched, &m->want);
 	return r < 0 ? r : backing_stat(fd, &m->stx);
 }
 
@@ -315,8 +313,7 @@ static bool is_new(const struct making *m, const struct statx *stx)
 	const struct creation *c = m->creation;
 	const struct timespec *clock = &m->moment.clock;
 	const struct statx_timestamp began = {
-		.tv_sec = clock->tv_sec,
-		.tv_nsec = (uint32_t)clock->tv_nsec
+		.tv_sec = clock->tv_sec, .tv_nsec = (uint32_t)clock->tv_nsec
 	};
 	const struct statx_timestamp *before = &c->dir->stx_ctime;
 

@@ -75,8 +75,7 @@ static bool is_mode_of_change(const struct intent_head *head, mode_t now)
 	if (head->parts[INTENT_DISK_ACL] > 0 || head->remove_disk_acl != 0)
 		return is_on_the_way(now, before[0], after);
 	for (size_t i = 0; i < sizeof(before) / sizeof(*before); i++) {
-		if (now == before[i] ||
-		    now == (before[i] & (after | S_IRWXU)))
+		if (now == before[i] || now == (before[i] & (after | S_IRWXU)))
 			return true;
 	}
 	return now == after;

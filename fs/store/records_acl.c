@@ -329,8 +329,8 @@ static int set_default(const struct records *records, int path_fd,
 	if (acl != NULL &&
 	    translate(records, acl, user_to_disk, group_to_disk, &disk) == 0) {
 		r = acl_write_disk(path_fd, ACL_XATTR_DEFAULT, disk);
-		return r < 0 ? r : write_default(records, path_fd, stx, NULL,
-						true);
+		return r < 0 ? r :
+			       write_default(records, path_fd, stx, NULL, true);
 	}
 	if (acl != NULL && records->policy->real_owners)
 		return -EINVAL;

@@ -52,8 +52,8 @@ struct turns *turns_close(struct turns *turns)
 
 uint64_t turns_key(uint64_t dev, uint64_t ino)
 {
-	uint64_t hash = (ino ^ dev << 32 ^ dev >> 32) *
-			UINT64_C(0x9e3779b97f4a7c15);
+	uint64_t hash =
+		(ino ^ dev << 32 ^ dev >> 32) * UINT64_C(0x9e3779b97f4a7c15);
 
 	return hash ^ hash >> 32;
 }

@@ -8,9 +8,9 @@
 #include <sys/types.h>
 
 struct mountinfo {
-	char type[64];		/* of file system, with its subtype */
-	char source[PATH_MAX];	/* as given to mount(2) */
-	uid_t user;		/* of FUSE: who mounted, else root */
+	char type[64];	       /* of file system, with its subtype */
+	char source[PATH_MAX]; /* as given to mount(2) */
+	uid_t user;	       /* of FUSE: who mounted, else root */
 };
 
 /*

@@ -101,8 +101,8 @@ enum group_backing {
 	 * must not get so.
 	 */
 	GROUP_ELSEWHERE,
-	GROUP_FOREIGN,	/* the disk's group, but the acting user's no member */
-	GROUP_BACKED,	/* the disk's group, and the acting user's a member */
+	GROUP_FOREIGN, /* the disk's group, but the acting user's no member */
+	GROUP_BACKED,  /* the disk's group, and the acting user's a member */
 };
 
 /*

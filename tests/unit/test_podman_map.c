@@ -234,10 +234,9 @@ static const struct map_case map_cases[] = {
 	  .error = "uidmap '0:@165535:2': host uid 165536 is not delegated to "
 		   "you: add it to /etc/subuid" },
 	{ .uidmap = { "0:0:65538" },
-	  .error =
-		  "uidmap '0:0:65538': there is no intermediate uid 65537 (0 "
-		  "is you, the others your subordinate ids): map fewer ids, "
-		  "or add to /etc/subuid" },
+	  .error = "uidmap '0:0:65538': there is no intermediate uid 65537 (0 "
+		   "is you, the others your subordinate ids): map fewer ids, "
+		   "or add to /etc/subuid" },
 	{ .gidmap = { "u0:0:1", "g0:65537:1" },
 	  .error = "gidmap 'u0:0:1,g0:65537:1': there is no intermediate gid "
 		   "65537 (0 is you, the others your subordinate ids): map "

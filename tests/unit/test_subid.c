@@ -214,7 +214,8 @@ static void test_first_free(void **state)
 	expect_free("a:99000:1001\n", "", 100001);
 	expect_free("a:165535:1\n", "", 165536);
 	/* What else is there. */
-	expect_free("#\n\na\na:b:c\na:100000\na:-1:5\nb:100000:0\n", "", 100000);
+	expect_free("#\n\na\na:b:c\na:100000\na:-1:5\nb:100000:0\n", "",
+		    100000);
 }
 
 int main(void)
