@@ -102,16 +102,22 @@ static void base_view(const struct view_policy *policy,
 		ret->gid = policy->unmapped;
 }
 
-/* Has the host users in the group that the container's stands for? */
+/*
+ * Has the host users in the group that the container's stands for?  Not in a
+ * subordinate id of its user's.  A namespace may have the host's own numbers:
+ * userns=host, or the one that we are in, where only subordinate ids are seen.
+ */
 static bool is_hosts_group(const struct view_policy *policy,
 			   struct container_id gid)
 {
 	struct container_id inside;
 	struct disk_id found;
 
-	return owner_map_to_disk(&policy->owner_gid, gid, &found) &&
-	       !userns_to_container(&policy->userns_gid, WIRE_ID(found.value),
-				    &inside);
+	if (!owner_map_to_disk(&policy->owner_gid, gid, &found))
+		return false;
+	return !userns_to_container(&policy->userns_gid, WIRE_ID(found.value),
+				    &inside) ||
+	       (inside.value == found.value && !policy->acting.userns_root);
 }
 
 static enum group_backing group_backing(const struct view_policy *policy,

@@ -17,12 +17,13 @@
  * Flags for the source's descriptor.  The kernel deals with O_TRUNC by a
  * SETATTR of its own; appending is decided at each write, since a descriptor
  * may also carry write-back of mapped pages; and O_DIRECT would make that
- * write-back fail on its alignment.
+ * write-back fail on its alignment.  O_NONBLOCK means nothing for a regular
+ * file but for who has a lease on it, as we may for a moment.
  */
 static int source_flags(int flags)
 {
-	return flags &
-	       ~(O_APPEND | O_DIRECT | O_TRUNC | O_NOFOLLOW | O_CREAT | O_EXCL);
+	return flags & ~(O_APPEND | O_DIRECT | O_TRUNC | O_NOFOLLOW | O_CREAT |
+			 O_EXCL | O_NONBLOCK);
 }
 
 /*

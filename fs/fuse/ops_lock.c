@@ -280,7 +280,10 @@ static int prepare_wait(struct waiter *waiter)
 	return waiter->own_fd < 0 ? -ENOLCK : 0;
 }
 
-/* What was had can't be answered for. */
+/*
+ * What was had can't be answered for.  What was had before of the same bytes
+ * goes along: less than is believed is better than more.
+ */
 static void give_up(struct filesystem *fs, const struct lock_request *had,
 		    struct lock_owner *owner)
 {
@@ -337,7 +340,9 @@ static int open_for_locks(const struct filesystem *fs, fuse_ino_t ino)
 	int r = node_acquire(fs->nodes, ino, &node);
 
 	for (size_t i = 0; r >= 0 && i < sizeof(modes) / sizeof(*modes); i++) {
-		int fd = backing_reopen(node.fd, modes[i] | O_NONBLOCK);
+		/* We ourselves may have a lease on it for a moment. */
+		int wait = S_ISREG(node.type) ? 0 : O_NONBLOCK;
+		int fd = backing_reopen(node.fd, modes[i] | wait);
 
 		if (fd != -EACCES && fd != -EROFS && fd != -EPERM &&
 		    fd != -ETXTBSY)

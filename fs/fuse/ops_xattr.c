@@ -162,7 +162,7 @@ static int set_acl(struct xattr_target *target, enum xattr_kind kind,
 		change_begin(target->fs, target->node.id, true, &change);
 		r = set_acl_once(target, kind, acl);
 		change_end(&change);
-		if (r != -EACCES ||
+		if (r != -EACCES || attempt > 0 ||
 		    widen(target->fs, &target->caller, &target->node, 0) < 0)
 			break;
 	}

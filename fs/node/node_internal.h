@@ -21,7 +21,10 @@
 struct node_identity {
 	uint64_t dev;
 	uint64_t ino;
-	/* The way to it: a file system may be mounted twice, once read-only. */
+	/*
+	 * Of directories, the way to it: one may be mounted twice, once
+	 * read-only.  A file is one, with its pages and locks.
+	 */
 	uint64_t mount;
 	int64_t birth_sec; /* 0, 0 where the file system has none */
 	uint32_t birth_nsec;
@@ -153,6 +156,12 @@ void name_remove(struct node_table *table, struct node_name *name);
 struct node_identity identity_of(const struct statx *stx);
 bool identity_equal(const struct node_identity *a,
 		    const struct node_identity *b);
+/*
+ * Is that what was found?  Also by another mount, as after umount(8) and
+ * mount(8), which is the node's then, unless there is one of that mount.
+ */
+bool identity_adopt(struct node_table *table, uint32_t index,
+		    const struct node_identity *found);
 
 uint64_t node_id(const struct node_table *table, uint32_t index);
 /* NO_NODE for an id that is not given out. */

@@ -151,6 +151,19 @@ void node_release(struct node_ref *ref)
 	*ref = NODE_REF_NONE;
 }
 
+/* What was there before is there again, by another mount. */
+static uint32_t find_remounted(struct node_table *table, uint32_t parent,
+			       const char *name,
+			       const struct node_identity *found)
+{
+	const struct node_name *known = name_find(table, parent, name);
+
+	return known != NULL && node_at(table, known->node)->fd < 0 &&
+			       identity_adopt(table, known->node, found) ?
+		       known->node :
+		       NO_NODE;
+}
+
 int node_found(struct node_table *table, const struct node_ref *parent,
 	       const char *name, int fd, const struct statx *stx,
 	       struct node_ref *ret)
@@ -162,6 +175,8 @@ int node_found(struct node_table *table, const struct node_ref *parent,
 
 	(void)pthread_mutex_lock(&table->lock);
 	index = node_find(table, &identity);
+	if (index == NO_NODE)
+		index = find_remounted(table, parent->index, name, &identity);
 	if (index == NO_NODE) {
 		r = node_new(table, &identity, fd, &index);
 		if (r == 0)

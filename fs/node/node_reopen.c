@@ -107,14 +107,14 @@ static void give_descriptor(struct node_table *table, uint32_t index, int *fd)
 static int step_down(struct node_table *table, const struct step *step,
 		     struct statx *ret_stx)
 {
-	struct node_identity expected, found;
+	struct node_identity found;
 	struct statx stx = { 0 };
 	_cleanup_fd_ int fd = -1;
+	bool same = false;
 	int parent_fd, r;
 
 	(void)pthread_mutex_lock(&table->lock);
 	parent_fd = node_at(table, step->parent)->fd;
-	expected = node_at(table, step->node)->identity;
 	(void)pthread_mutex_unlock(&table->lock);
 
 	fd = backing_open_child(parent_fd, step->name);
@@ -125,8 +125,11 @@ static int step_down(struct node_table *table, const struct step *step,
 		if (r < 0)
 			return r;
 		found = identity_of(&stx);
+		(void)pthread_mutex_lock(&table->lock);
+		same = identity_adopt(table, step->node, &found);
+		(void)pthread_mutex_unlock(&table->lock);
 	}
-	if (fd < 0 || !identity_equal(&expected, &found)) {
+	if (!same) {
 		forget_name(table, step);
 		return -EAGAIN;
 	}

@@ -46,7 +46,7 @@ struct node_identity identity_of(const struct statx *stx)
 		.type = stx->stx_mode & S_IFMT,
 	};
 
-	if ((stx->stx_mask & STATX_MNT_ID) != 0)
+	if (S_ISDIR(stx->stx_mode) && (stx->stx_mask & STATX_MNT_ID) != 0)
 		identity.mount = stx->stx_mnt_id;
 	if ((stx->stx_mask & STATX_BTIME) != 0) {
 		identity.birth_sec = stx->stx_btime.tv_sec;
@@ -61,6 +61,23 @@ bool identity_equal(const struct node_identity *a,
 	return a->ino == b->ino && a->dev == b->dev && a->mount == b->mount &&
 	       a->type == b->type && a->birth_sec == b->birth_sec &&
 	       a->birth_nsec == b->birth_nsec;
+}
+
+bool identity_adopt(struct node_table *table, uint32_t index,
+		    const struct node_identity *found)
+{
+	struct node_identity *identity = &node_at(table, index)->identity;
+	struct node_identity like = *found;
+
+	like.mount = identity->mount;
+	if (!identity_equal(identity, &like))
+		return false;
+	if (identity->mount != found->mount &&
+	    node_find(table, found) != NO_NODE)
+		return false;
+	/* No part of where it is found. */
+	identity->mount = found->mount;
+	return true;
 }
 
 void node_pin(struct node_table *table, uint32_t index)
@@ -246,16 +263,6 @@ struct node_table *node_table_free(struct node_table *table)
 	return NULL;
 }
 
-pthread_mutex_t *node_change_lock(const struct node_ref *ref)
-{
-	return node_change_lock_of(ref->table, ref->id);
-}
-
-pthread_mutex_t *node_change_lock_of(struct node_table *table, uint64_t id)
-{
-	return &table->change_locks[(uint32_t)id % CHANGE_LOCKS];
-}
-
 uint64_t node_turn(struct node_table *table, uint64_t id)
 {
 	const struct node_identity *identity;
@@ -270,6 +277,16 @@ uint64_t node_turn(struct node_table *table, uint64_t id)
 	}
 	(void)pthread_mutex_unlock(&table->lock);
 	return key;
+}
+
+pthread_mutex_t *node_change_lock(const struct node_ref *ref)
+{
+	return node_change_lock_of(ref->table, ref->id);
+}
+
+pthread_mutex_t *node_change_lock_of(struct node_table *table, uint64_t id)
+{
+	return &table->change_locks[node_turn(table, id) % CHANGE_LOCKS];
 }
 
 void node_table_stats(struct node_table *table, struct node_table_stats *ret)

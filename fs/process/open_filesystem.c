@@ -70,7 +70,7 @@ static void make_room(int any_fd)
 static int open_database(const char *dir, struct records_db **ret,
 			 struct error *error)
 {
-	int r = dir == NULL ? -ENOENT : records_db_open(dir, ret);
+	int r = dir == NULL ? -errno : records_db_open(dir, ret);
 
 	if (r < 0)
 		(void)error_set(error, EXIT_STATUS_OTHER,
@@ -116,8 +116,11 @@ static int open_trace(const struct options *options,
 	return 0;
 }
 
-/* As the user, and before the mount could stand in the way in the source. */
-static void open_intents(const char *dir, int source_fd,
+/*
+ * What changes need beside the database.  As the user, and before the mount
+ * could stand in the way in the source.
+ */
+static void join_changes(const char *dir, int source_fd,
 			 struct records *records)
 {
 	int r = turns_open(dir, &records->turns);
@@ -177,8 +180,7 @@ int open_filesystem(const struct options *options,
 		open(options->source, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	_cleanup_fd_ int again =
 		source < 0 ? -1 : fcntl(source, F_DUPFD_CLOEXEC, 0);
-	_cleanup_free_ char *dir =
-		state_dir(options->state, options->run_as != NULL);
+	_cleanup_free_ char *dir = NULL;
 	struct records_db *db = NULL;
 	int r;
 
@@ -195,8 +197,10 @@ int open_filesystem(const struct options *options,
 		config.attr_timeout = config.entry_timeout =
 			config.negative_timeout = 0;
 	r = open_trace(options, &config, error);
-	if (r == 0)
+	if (r == 0) {
+		dir = state_dir(options->state, options->run_as != NULL);
 		r = open_database(dir, &db, error);
+	}
 	if (r < 0)
 		return r;
 	r = filesystem_new(&config, policy, source, db, ret);
@@ -208,6 +212,6 @@ int open_filesystem(const struct options *options,
 	(void)take_fd(&source);
 	*ret_source_fd = take_fd(&again);
 	if (!options->read_only)
-		open_intents(dir, *ret_source_fd, &(*ret)->records);
+		join_changes(dir, *ret_source_fd, &(*ret)->records);
 	return 0;
 }

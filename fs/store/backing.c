@@ -142,21 +142,17 @@ bool backing_is_settled(const struct statx *stx)
 }
 
 /*
- * Without a lease nobody knows who has a file open (fcntl(2), F_SETLEASE): one
- * for reading is had if none has it open for writing, one for writing if none
- * has it open at all.  It lasts for as long as it takes to give it back, and
- * who opens the file meanwhile waits for that.  -EACCES: another's file.
+ * A lease for reading is had if nobody has the file open for writing, of one's
+ * own files (fcntl(2), F_SETLEASE).  It lasts for as long as it takes to give
+ * it back; who opens the file for writing meanwhile waits for that, or with
+ * O_NONBLOCK is told EWOULDBLOCK.
  */
-static int try_lease(int fd, int flags)
+static bool has_no_writer(int fd)
 {
-	int type = (flags & O_ACCMODE) == O_RDONLY ? F_RDLCK : F_WRLCK;
-
-	if ((flags & O_ACCMODE) == O_WRONLY)
-		return -EAGAIN;
-	if (fcntl(fd, F_SETLEASE, type) < 0)
-		return -errno;
+	if (fcntl(fd, F_SETLEASE, F_RDLCK) < 0)
+		return false;
 	(void)fcntl(fd, F_SETLEASE, F_UNLCK);
-	return 0;
+	return true;
 }
 
 static bool is_on_tmpfs(int fd, const struct statx *stx)
@@ -171,17 +167,15 @@ static bool is_on_tmpfs(int fd, const struct statx *stx)
 bool backing_is_quiet(int fd, int flags, const struct statx *stx)
 {
 	struct timespec now;
-	int r;
 
 	(void)clock_gettime(CLOCK_REALTIME_COARSE, &now);
 	if (!backing_was_settled(stx, &now) || is_on_tmpfs(fd, stx))
 		return false;
-	r = try_lease(fd, flags);
 	/* A page that was written to since has been written back, and moved it.
 	 */
-	if (r == -EACCES)
-		return now.tv_sec - stx->stx_ctime.tv_sec > LONG_QUIET_SECONDS;
-	return r == 0;
+	if (now.tv_sec - stx->stx_ctime.tv_sec > LONG_QUIET_SECONDS)
+		return true;
+	return (flags & O_ACCMODE) == O_RDONLY && has_no_writer(fd);
 }
 
 int backing_chmod(int path_fd, mode_t mode)

@@ -189,7 +189,7 @@ int side_vouch(struct records_db *db, int path_fd, const struct statx *stx,
 {
 	struct backing_key key;
 	char byte;
-	int r = backing_key(path_fd, stx, &key);
+	int r = key_to_write(path_fd, stx, size > 0, &key);
 
 	if (r < 0)
 		return r == -EOPNOTSUPP ? 0 : r;
@@ -216,6 +216,10 @@ bool side_is_vouched(struct records_db *db, int path_fd,
 
 void side_forget(struct records_db *db, int path_fd, const struct statx *stx)
 {
-	for (int side = 0; side < SIDE_COUNT; side++)
+	for (int side = 0; side < SIDE_COUNT; side++) {
+		/* Of directories only one is ever vouched for. */
+		if (S_ISDIR(stx->stx_mode) && side != SIDE_ACL_DEFAULT)
+			continue;
 		(void)side_vouch(db, path_fd, stx, (enum side)side, NULL, 0);
+	}
 }

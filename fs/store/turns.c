@@ -9,8 +9,11 @@
 
 #include "idshift/cleanup.h"
 
-#define TRIES 100
-#define PAUSE_NS 1000000L
+/* A second in all, the first of them short. */
+#define TRIES 110
+#define SHORT_TRIES 10
+#define SHORT_NS 1000000L
+#define LONG_NS 9000000L
 
 struct turns {
 	int fd;
@@ -73,7 +76,7 @@ static int lock_byte(const struct turns *turns, short type, uint64_t key)
 
 void turn_begin(struct turns *turns, uint64_t key)
 {
-	const struct timespec pause = { .tv_nsec = PAUSE_NS };
+	struct timespec pause = { .tv_nsec = SHORT_NS };
 
 	if (turns == NULL)
 		return;
@@ -81,6 +84,8 @@ void turn_begin(struct turns *turns, uint64_t key)
 		if (errno != EAGAIN && errno != EACCES && errno != EINTR)
 			return;
 		(void)nanosleep(&pause, NULL);
+		if (i >= SHORT_TRIES)
+			pause.tv_nsec = LONG_NS;
 	}
 }
 

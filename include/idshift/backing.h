@@ -68,10 +68,11 @@ bool backing_was_settled(const struct statx *stx, const struct timespec *then);
 
 /*
  * Will every change of the file's content from now on move its ctime to
- * another than this?  Not where it is open for writing by anybody else (a
- * write(2) moves it when it begins, a mapping now and then), where it changed
- * just now, and not on tmpfs, where mappings never move it.  fd is open by
- * `flags`, as for open(2).  SIGIO is to be ignored.
+ * another than this?  Not where it changed within two minutes and may be open
+ * for writing (a write(2) moves it when it begins, a mapping now and then, and
+ * we can tell by a descriptor for reading of our own files alone), and not on
+ * tmpfs, where mappings never move it.  fd is open by `flags`, as for open(2).
+ * SIGIO is to be ignored.
  */
 bool backing_is_quiet(int fd, int flags, const struct statx *stx);
 

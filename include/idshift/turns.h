@@ -23,7 +23,7 @@ struct turns *turns_close(struct turns *turns);
 uint64_t turns_key(uint64_t dev, uint64_t ino);
 /*
  * turns NULL: nobody to take turns with.  Who holds one for longer than a
- * tenth of a second has been stopped, and is not waited for.
+ * second, as one that was stopped, is not waited for.
  */
 void turn_begin(struct turns *turns, uint64_t key);
 void turn_end(struct turns *turns, uint64_t key);

@@ -7,7 +7,7 @@
 . "$(dirname "$0")/lib.sh"
 need_root
 need_allow_other
-need_command losetup python3
+need_command losetup python3 setfacl
 
 disk=$T/home/sergio/disk
 mnt=$T/home/sergio/mnt
@@ -68,12 +68,16 @@ done
 # Lower objects of an overlay, which have no handles.
 as sergio mkdir "$T/home/sergio"/{lower,upper,work}
 as sergio sh -c "cd '$T/home/sergio/lower' && touch file && ln -s x link &&
-	ln -s x other && mkfifo fifo"
+	ln -s x other && mkfifo fifo && mkdir dir"
 if mount -t overlay -o "lowerdir=$T/home/sergio/lower,upperdir=$T/home/sergio/upper,workdir=$T/home/sergio/work" \
 	overlay "$disk"; then
-	mount_fs sergio "$disk" "$mnt" || exit 1
-	"${ns[@]}" sh -c "cd '$mnt' && chown -h 5:6 file link fifo"
+	# The container's uid 9 has no counterpart on disk.
+	mount_fs sergio "$disk" "$mnt" -o map=u:100008:7 || exit 1
+	"${ns[@]}" sh -c "cd '$mnt' && chown -h 5:6 file link fifo &&
+		setfacl -d -m u:9:rwx dir && umask 077 && touch dir/new"
 	sleep 1.2
+	is "overlay: a default ACL counts" \
+		"$("${ns[@]}" stat -c %a "$mnt/dir/new")" 664
 	is "overlay: owners stay" "$(view)" "5:6 5:6 5:6"
 	is "overlay: of these alone" "$("${ns[@]}" stat -c %u:%g "$mnt/other")" 0:0
 	ok "overlay: unmount" umount_fs sergio "$mnt"
