@@ -71,6 +71,7 @@ struct change_turn {
 	pthread_mutex_t *lock;
 	struct turns *turns;
 	uint64_t key;
+	bool begun;
 };
 void change_begin(const struct filesystem *fs, uint64_t ino, bool turn,
 		  struct change_turn *ret);

@@ -142,12 +142,12 @@ void change_begin(const struct filesystem *fs, uint64_t ino, bool turn,
 		return;
 	ret->turns = fs->records.turns;
 	ret->key = node_turn(fs->nodes, ino);
-	turn_begin(ret->turns, ret->key);
+	ret->begun = turn_begin(ret->turns, ret->key);
 }
 
 void change_end(const struct change_turn *change)
 {
-	turn_end(change->turns, change->key);
+	turn_end(change->turns, change->key, change->begun);
 	(void)pthread_mutex_unlock(change->lock);
 }
 

@@ -3,9 +3,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "idshift/cleanup.h"
 
@@ -15,29 +18,107 @@
 #define SHORT_NS 1000000L
 #define LONG_NS 9000000L
 
-struct turns {
-	int fd;
+/* Keys are below. */
+#define PRESENCE ((off_t)(INT64_MAX - 1))
+
+/*
+ * The file begins with how many have it open, so that who is alone need not
+ * lock.  One that was killed is counted until somebody finds that nobody has
+ * it open: whoever does has a lock for reading on PRESENCE.
+ */
+struct shared {
+	atomic_uint users;
 };
 
-int turns_open(const char *dir, struct turns **ret)
+struct turns {
+	int fd;
+	struct shared *shared;
+};
+
+static int lock_byte(const struct turns *turns, short type, off_t byte)
+{
+	struct flock lock = {
+		.l_type = type,
+		.l_whence = SEEK_SET,
+		.l_start = byte,
+		.l_len = 1,
+	};
+
+	return fcntl(turns->fd, F_OFD_SETLK, &lock);
+}
+
+static bool is_held_by_other(int error)
+{
+	return error == EAGAIN || error == EACCES || error == EINTR;
+}
+
+/* 0: had, after some patience. */
+static int lock_patiently(const struct turns *turns, short type, off_t byte)
+{
+	struct timespec pause = { .tv_nsec = SHORT_NS };
+
+	for (int i = 0; i < TRIES; i++) {
+		if (lock_byte(turns, type, byte) == 0)
+			return 0;
+		if (!is_held_by_other(errno))
+			return -errno;
+		(void)nanosleep(&pause, NULL);
+		if (i >= SHORT_TRIES)
+			pause.tv_nsec = LONG_NS;
+	}
+	return -EAGAIN;
+}
+
+static int count_in(struct turns *turns)
+{
+	const struct timespec pause = { .tv_nsec = LONG_NS };
+
+	if (lock_byte(turns, F_WRLCK, PRESENCE) == 0) {
+		atomic_store(&turns->shared->users, 1);
+		return lock_byte(turns, F_RDLCK, PRESENCE) < 0 ? -errno : 0;
+	}
+	if (!is_held_by_other(errno))
+		return -errno;
+	atomic_fetch_add(&turns->shared->users, 1);
+	/* Who was alone is through with what was begun without a lock. */
+	(void)nanosleep(&pause, NULL);
+	return lock_patiently(turns, F_RDLCK, PRESENCE);
+}
+
+static int open_shared(struct turns *turns, const char *dir)
 {
 	_cleanup_free_ char *path = NULL;
-	struct turns *turns;
+	void *map;
 
 	if (asprintf(&path, "%s/turns", dir) < 0) {
 		path = NULL;
 		return -ENOMEM;
 	}
-	turns = malloc(sizeof(*turns));
-	if (turns == NULL)
-		return -ENOMEM;
 	turns->fd = open(path,
 			 O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC,
 			 0600);
-	if (turns->fd < 0) {
-		int r = -errno;
+	if (turns->fd < 0 ||
+	    ftruncate(turns->fd, (off_t)sizeof(struct shared)) < 0)
+		return -errno;
+	map = mmap(NULL, sizeof(struct shared), PROT_READ | PROT_WRITE,
+		   MAP_SHARED, turns->fd, 0);
+	if (map == MAP_FAILED)
+		return -errno;
+	turns->shared = map;
+	return count_in(turns);
+}
 
-		free(turns);
+int turns_open(const char *dir, struct turns **ret)
+{
+	struct turns *turns = malloc(sizeof(*turns));
+	int r;
+
+	if (turns == NULL)
+		return -ENOMEM;
+	*turns = (struct turns){ .fd = -1 };
+	r = open_shared(turns, dir);
+	if (r < 0) {
+		(void)turns_close(turns);
 		return r;
 	}
 	*ret = turns;
@@ -48,6 +129,10 @@ struct turns *turns_close(struct turns *turns)
 {
 	if (turns == NULL)
 		return NULL;
+	if (turns->shared != NULL) {
+		atomic_fetch_sub(&turns->shared->users, 1);
+		(void)munmap(turns->shared, sizeof(*turns->shared));
+	}
 	close_fd(turns->fd);
 	free(turns);
 	return NULL;
@@ -61,36 +146,20 @@ uint64_t turns_key(uint64_t dev, uint64_t ino)
 	return hash ^ hash >> 32;
 }
 
-static int lock_byte(const struct turns *turns, short type, uint64_t key)
+static off_t byte_of(uint64_t key)
 {
-	struct flock lock = {
-		.l_type = type,
-		.l_whence = SEEK_SET,
-		/* The last one has no byte after it. */
-		.l_start = (off_t)(key & (INT64_MAX >> 1)),
-		.l_len = 1,
-	};
-
-	return fcntl(turns->fd, F_OFD_SETLK, &lock);
+	return (off_t)(key & (INT64_MAX >> 1));
 }
 
-void turn_begin(struct turns *turns, uint64_t key)
+bool turn_begin(struct turns *turns, uint64_t key)
 {
-	struct timespec pause = { .tv_nsec = SHORT_NS };
-
-	if (turns == NULL)
-		return;
-	for (int i = 0; i < TRIES && lock_byte(turns, F_WRLCK, key) < 0; i++) {
-		if (errno != EAGAIN && errno != EACCES && errno != EINTR)
-			return;
-		(void)nanosleep(&pause, NULL);
-		if (i >= SHORT_TRIES)
-			pause.tv_nsec = LONG_NS;
-	}
+	if (turns == NULL || atomic_load(&turns->shared->users) <= 1)
+		return false;
+	return lock_patiently(turns, F_WRLCK, byte_of(key)) == 0;
 }
 
-void turn_end(struct turns *turns, uint64_t key)
+void turn_end(struct turns *turns, uint64_t key, bool begun)
 {
-	if (turns != NULL)
-		(void)lock_byte(turns, F_UNLCK, key);
+	if (begun)
+		(void)lock_byte(turns, F_UNLCK, byte_of(key));
 }

@@ -4,17 +4,22 @@
  * another daemon of the user on the same source, or idshift(1), might do its
  * own: then one of the two would be lost, which each was told is done.  So they
  * take turns, by locks on a file of the state directory, a byte for each
- * object.  Threads of one process have their own way to.
+ * object; who is alone needs none.  Threads of one process have their own way
+ * to.
  */
 #ifndef IDSHIFT_TURNS_H
 #define IDSHIFT_TURNS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/stat.h>
 
 struct turns;
 
-/* In `dir`, which exists.  -errno. */
+/*
+ * In `dir`, which exists.  -errno.  Must not be truncated by anybody while it
+ * is open.  Takes some milliseconds if others have it open.
+ */
 int turns_open(const char *dir, struct turns **ret);
 /* NULL is fine; returns NULL. */
 struct turns *turns_close(struct turns *turns);
@@ -23,9 +28,10 @@ struct turns *turns_close(struct turns *turns);
 uint64_t turns_key(uint64_t dev, uint64_t ino);
 /*
  * turns NULL: nobody to take turns with.  Who holds one for longer than a
- * second, as one that was stopped, is not waited for.
+ * second, as one that was stopped, is not waited for.  What it returns is for
+ * turn_end().
  */
-void turn_begin(struct turns *turns, uint64_t key);
-void turn_end(struct turns *turns, uint64_t key);
+bool turn_begin(struct turns *turns, uint64_t key);
+void turn_end(struct turns *turns, uint64_t key, bool begun);
 
 #endif

@@ -63,7 +63,7 @@ is "a mount and idshift" "$lost" 0
 as_background sergio python3 -c '
 import fcntl, os, sys, time
 file = open(sys.argv[1], "r+")
-fcntl.lockf(file, fcntl.LOCK_EX)
+fcntl.lockf(file, fcntl.LOCK_EX, 2 ** 62)
 open(sys.argv[2], "w").close()
 time.sleep(60)' "$home/.local/state/idshift/turns" "$T/log/held"
 holder=$!
