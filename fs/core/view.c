@@ -63,10 +63,8 @@ mode_t disk_mode(mode_t view_mode, mode_t file_type, enum group_backing group)
 {
 	mode_t mode = view_mode & (S_ISVTX | 0777);
 
-	if (group == GROUP_RECORDED || group == GROUP_ELSEWHERE)
+	if (group == GROUP_RECORDED)
 		mode &= ~(mode_t)S_IRWXG | ((view_mode & S_IRWXO) << 3);
-	if (group == GROUP_ELSEWHERE)
-		mode &= ~(mode_t)S_IRWXO | ((view_mode & S_IRWXG) >> 3);
 	if (!S_ISDIR(file_type))
 		return mode | S_IRUSR | S_IWUSR;
 	if (group == GROUP_BACKED)
@@ -102,24 +100,6 @@ static void base_view(const struct view_policy *policy,
 		ret->gid = policy->unmapped;
 }
 
-/*
- * Has the host users in the group that the container's stands for?  Not in a
- * subordinate id of its user's.  A namespace may have the host's own numbers:
- * userns=host, or the one that we are in, where only subordinate ids are seen.
- */
-static bool is_hosts_group(const struct view_policy *policy,
-			   struct container_id gid)
-{
-	struct container_id inside;
-	struct disk_id found;
-
-	if (!owner_map_to_disk(&policy->owner_gid, gid, &found))
-		return false;
-	return !userns_to_container(&policy->userns_gid, WIRE_ID(found.value),
-				    &inside) ||
-	       (inside.value == found.value && !policy->acting.userns_root);
-}
-
 static enum group_backing group_backing(const struct view_policy *policy,
 					const struct disk_owner *disk,
 					const struct view *base,
@@ -131,8 +111,7 @@ static enum group_backing group_backing(const struct view_policy *policy,
 	if (!on_disk && view_gid_backed(policy, gid, &counterpart))
 		on_disk = disk_id_equal(counterpart, disk->gid);
 	if (!on_disk)
-		return is_hosts_group(policy, gid) ? GROUP_ELSEWHERE :
-						     GROUP_RECORDED;
+		return GROUP_RECORDED;
 	return acting_user_in_group(&policy->acting, disk->gid) ? GROUP_BACKED :
 								  GROUP_FOREIGN;
 }

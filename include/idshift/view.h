@@ -95,14 +95,8 @@ bool view_gid_backed(const struct view_policy *policy, struct container_id gid,
 /* How the group on disk relates to the group in the view. */
 enum group_backing {
 	GROUP_RECORDED, /* the view's group is only recorded */
-	/*
-	 * The same, and the host has a group for it, no subordinate id, whose
-	 * members count as others on disk: what the view denies the group they
-	 * must not get so.
-	 */
-	GROUP_ELSEWHERE,
-	GROUP_FOREIGN, /* the disk's group, but the acting user's no member */
-	GROUP_BACKED,  /* the disk's group, and the acting user's a member */
+	GROUP_FOREIGN,	/* the disk's group, but the acting user's no member */
+	GROUP_BACKED,	/* the disk's group, and the acting user's a member */
 };
 
 /*

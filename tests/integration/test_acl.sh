@@ -200,27 +200,6 @@ is "a mode never wider on disk than in the view" \
 	"$(as mia cat "$src/wide" 2>/dev/null || echo refused)" refused
 ok "while the container's user may" user 1000 'echo more >>wide'
 
-# A group of the host's that sergio is not in, whom the container shuts out.
-ok "unmount" umount_fs sergio "$mnt"
-mount_fs sergio "$src" "$mnt" -o map=g:shared:2000,map=g:team:2001 || exit 1
-user_add tom 1011 none team
-chmod 755 "$home"
-inside 'umask 022; echo x >shunned; chown 0:2001 shunned; chmod 604 shunned'
-is "its owner and mode" "$(inside 'stat -c "%u:%g %a" shunned')" "0:2001 604"
-is "a member of the host's group doesn't read it as another" \
-	"$(as tom cat "$src/shunned" 2>/dev/null || echo refused)" refused
-ok "unmount" umount_fs sergio "$mnt"
-mount_fs sergio "$src" "$mnt" -o userns=host,owner=0:0 || exit 1
-(cd "$mnt" && echo x >host604 && chown 0:2001 host604 && chmod 604 host604)
-is "with userns=host" "$(stat -c '%g %a' "$mnt/host604")" "2001 604"
-is "nor there" "$(as tom cat "$src/host604" 2>/dev/null || echo refused)" refused
-ok "unmount" umount_fs sergio "$mnt"
-mount_fs sergio "$src" "$mnt" -o map=g:shared:2000,map=g:team:2001 || exit 1
-inside 'chmod 644 shunned'
-is "before it is his to read" "$(as tom cat "$src/shunned")" x
-ok "unmount" umount_fs sergio "$mnt"
-mount_fs sergio "$src" "$mnt" -o map=g:shared:2000 || exit 1
-
 # --- the host's ACLs -------------------------------------------------------
 
 as sergio sh -c "cd '$src' && echo x >host && chmod 640 host &&
