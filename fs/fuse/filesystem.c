@@ -20,7 +20,10 @@
 #include "passthrough.h"
 #include "prefill.h"
 
-/* What the database has of an object goes with it. */
+/*
+ * What the database has of an object goes with it.  Of regular files it has
+ * something only where those hold no attributes.
+ */
 static void drop_orphan(void *context, int path_fd, mode_t type)
 {
 	struct filesystem *fs = context;

@@ -15,6 +15,7 @@ int caller_of(const struct filesystem *fs, fuse_req_t req, struct caller *ret)
 {
 	const struct fuse_ctx *ctx = fuse_req_ctx(req);
 	const struct access_caller *judge = fs->config.judge;
+
 	*ret = (struct caller){ .uid = CONTAINER_ID(ID_NONE),
 				.gid = CONTAINER_ID(ID_NONE),
 				.req = req };
@@ -134,15 +135,15 @@ void fill_attr(const struct filesystem *fs, const struct statx *stx,
 void change_begin(const struct filesystem *fs, uint64_t ino, bool turn,
 		  struct change_turn *ret)
 {
+	uint64_t key = node_turn(fs->nodes, ino);
+
 	*ret = (struct change_turn){
-		.lock = node_change_lock_of(fs->nodes, ino),
+		.lock = node_change_lock_by(fs->nodes, key),
+		.turns = turn ? fs->records.turns : NULL,
+		.key = key,
 	};
 	(void)pthread_mutex_lock(ret->lock);
-	if (!turn || fs->records.turns == NULL)
-		return;
-	ret->turns = fs->records.turns;
-	ret->key = node_turn(fs->nodes, ino);
-	ret->begun = turn_begin(ret->turns, ret->key);
+	ret->begun = turn_begin(ret->turns, key);
 }
 
 void change_end(const struct change_turn *change)

@@ -127,8 +127,8 @@ void op_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
 	reply_xattr(req, r, value, size);
 }
 
-static int set_acl_once(struct xattr_target *target, enum xattr_kind kind,
-			const struct acl *acl)
+static int change_acl(struct xattr_target *target, enum xattr_kind kind,
+		      const struct acl *acl)
 {
 	struct filesystem *fs = target->fs;
 	struct view view = { 0 };
@@ -137,7 +137,6 @@ static int set_acl_once(struct xattr_target *target, enum xattr_kind kind,
 
 	if (r == 0)
 		r = node_view(fs, &target->node, &target->stx, &view);
-
 	if (r < 0)
 		return r;
 	/* Where the kernel would send FUSE_SETXATTR_ACL_KILL_SGID. */
@@ -151,21 +150,27 @@ static int set_acl_once(struct xattr_target *target, enum xattr_kind kind,
 	return r;
 }
 
+static int set_acl_in_turn(struct xattr_target *target, enum xattr_kind kind,
+			   const struct acl *acl)
+{
+	struct change_turn change;
+	int r;
+
+	change_begin(target->fs, target->node.id, true, &change);
+	r = change_acl(target, kind, acl);
+	change_end(&change);
+	return r;
+}
+
 /* acl NULL removes.  One that is recorded needs the disk's u+w. */
 static int set_acl(struct xattr_target *target, enum xattr_kind kind,
 		   const struct acl *acl)
 {
-	struct change_turn change;
-	int r = 0;
+	int r = set_acl_in_turn(target, kind, acl);
 
-	for (int attempt = 0; attempt < 2; attempt++) {
-		change_begin(target->fs, target->node.id, true, &change);
-		r = set_acl_once(target, kind, acl);
-		change_end(&change);
-		if (r != -EACCES || attempt > 0 ||
-		    widen(target->fs, &target->caller, &target->node, 0) < 0)
-			break;
-	}
+	if (r == -EACCES &&
+	    widen(target->fs, &target->caller, &target->node, 0) == 0)
+		r = set_acl_in_turn(target, kind, acl);
 	return r;
 }
 

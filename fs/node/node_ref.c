@@ -156,8 +156,12 @@ static uint32_t find_remounted(struct node_table *table, uint32_t parent,
 			       const char *name,
 			       const struct node_identity *found)
 {
-	const struct node_name *known = name_find(table, parent, name);
+	const struct node_name *known;
 
+	/* Only of directories mounts are told apart. */
+	if (found->mount == 0)
+		return NO_NODE;
+	known = name_find(table, parent, name);
 	return known != NULL && node_at(table, known->node)->fd < 0 &&
 			       identity_adopt(table, known->node, found) ?
 		       known->node :

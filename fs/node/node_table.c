@@ -286,7 +286,12 @@ pthread_mutex_t *node_change_lock(const struct node_ref *ref)
 
 pthread_mutex_t *node_change_lock_of(struct node_table *table, uint64_t id)
 {
-	return &table->change_locks[node_turn(table, id) % CHANGE_LOCKS];
+	return node_change_lock_by(table, node_turn(table, id));
+}
+
+pthread_mutex_t *node_change_lock_by(struct node_table *table, uint64_t turn)
+{
+	return &table->change_locks[turn % CHANGE_LOCKS];
 }
 
 void node_table_stats(struct node_table *table, struct node_table_stats *ret)

@@ -153,6 +153,17 @@ static int key_to_write(int path_fd, const struct statx *stx, bool change,
 	return r < 0 ? r : backing_key(path_fd, &now, ret);
 }
 
+/* Looking is cheap, a write transaction is not. */
+static int db_remove(struct records_db *db, enum side side,
+		     const struct backing_key *key)
+{
+	char byte;
+
+	if (records_db_get(db, sides[side].kind, key, &byte, 0) == -ENOENT)
+		return 0;
+	return records_db_remove(db, sides[side].kind, key);
+}
+
 static int db_write(struct records_db *db, int path_fd, const struct statx *stx,
 		    enum side side, const void *value, size_t size)
 {
@@ -162,7 +173,7 @@ static int db_write(struct records_db *db, int path_fd, const struct statx *stx,
 	if (r < 0)
 		return size == 0 && r == -EOPNOTSUPP ? 0 : r;
 	if (size == 0)
-		return records_db_remove(db, sides[side].kind, &key);
+		return db_remove(db, side, &key);
 	return records_db_set(db, sides[side].kind, &key, value, size);
 }
 
@@ -187,18 +198,9 @@ int side_write(struct records_db *db, int path_fd, const struct statx *stx,
 int side_vouch(struct records_db *db, int path_fd, const struct statx *stx,
 	       enum side side, const void *value, size_t size)
 {
-	struct backing_key key;
-	char byte;
-	int r = key_to_write(path_fd, stx, size > 0, &key);
+	int r = db_write(db, path_fd, stx, side, value, size);
 
-	if (r < 0)
-		return r == -EOPNOTSUPP ? 0 : r;
-	if (size > 0)
-		return records_db_set(db, sides[side].kind, &key, value, size);
-	/* Looking is cheap, a write transaction is not. */
-	if (records_db_get(db, sides[side].kind, &key, &byte, 0) == -ENOENT)
-		return 0;
-	return records_db_remove(db, sides[side].kind, &key);
+	return r == -EOPNOTSUPP ? 0 : r;
 }
 
 bool side_is_vouched(struct records_db *db, int path_fd,
@@ -216,10 +218,13 @@ bool side_is_vouched(struct records_db *db, int path_fd,
 
 void side_forget(struct records_db *db, int path_fd, const struct statx *stx)
 {
+	struct backing_key key;
+
+	if (backing_key(path_fd, stx, &key) < 0)
+		return;
 	for (int side = 0; side < SIDE_COUNT; side++) {
 		/* Of directories only one is ever vouched for. */
-		if (S_ISDIR(stx->stx_mode) && side != SIDE_ACL_DEFAULT)
-			continue;
-		(void)side_vouch(db, path_fd, stx, (enum side)side, NULL, 0);
+		if (!S_ISDIR(stx->stx_mode) || side == SIDE_ACL_DEFAULT)
+			(void)db_remove(db, (enum side)side, &key);
 	}
 }

@@ -120,7 +120,7 @@ int backing_link(int fd, int dir_fd, const char *name);
 #define BACKING_KEY_MAX 180
 struct backing_key {
 	size_t len;
-	bool by_birth;
+	bool by_birth; /* an overlay's copy of the object has another */
 	unsigned char bytes[BACKING_KEY_MAX];
 };
 int backing_key(int path_fd, const struct statx *stx, struct backing_key *ret);

@@ -211,8 +211,9 @@ bool node_has_writer(const struct node_ref *ref);
  */
 pthread_mutex_t *node_change_lock(const struct node_ref *ref);
 pthread_mutex_t *node_change_lock_of(struct node_table *table, uint64_t id);
-/* Its turns_key(); 0 for an id that there is no more. */
+/* Its turns_key(), 0 for an id that there is no more; and the mutex by that. */
 uint64_t node_turn(struct node_table *table, uint64_t id);
+pthread_mutex_t *node_change_lock_by(struct node_table *table, uint64_t turn);
 
 /*
  * Close what is cached and not in use: for who needs the descriptors more.

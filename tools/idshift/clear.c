@@ -35,7 +35,9 @@ static int remove_sides(struct records_db *db, int path_fd,
 			return r;
 		*ret_from_db = *ret_from_db || r == 0;
 	}
-	side_forget(db, path_fd, stx);
+	/* That a container's default ACL was vouched for. */
+	if (S_ISDIR(stx->stx_mode))
+		side_forget(db, path_fd, stx);
 	return 0;
 }
 
