@@ -43,8 +43,12 @@ static bool finish_slot(const struct records *records,
 			const struct intent_root *root, int fd,
 			unsigned int slot, char *buf)
 {
-	off_t offset = slot_offset(slot);
-	ssize_t size = pread(fd, buf, INTENT_SIZE_MAX, offset);
+	struct intent_place place = {
+		.fd = fd,
+		.offset = slot_offset(slot),
+		.buf = buf,
+	};
+	ssize_t size = pread(fd, buf, INTENT_SIZE_MAX, place.offset);
 	int r;
 
 	if (size <= 0)
@@ -57,10 +61,8 @@ static bool finish_slot(const struct records *records,
 	case INTENT_TRY:
 		break;
 	}
-	intent_mark(buf, (size_t)size);
-	if (pwrite(fd, buf, (size_t)size, offset) != size)
-		return false;
-	r = intent_redo(records, root, buf, (size_t)size);
+	place.size = (size_t)size;
+	r = intent_redo(records, root, &place);
 	if (r < 0) {
 		syslog(LOG_WARNING,
 		       "a change that was cut short stays so for now: %s",
@@ -68,7 +70,7 @@ static bool finish_slot(const struct records *records,
 		return false;
 	}
 	(void)memset(buf, 0, INTENT_HEAD_SIZE);
-	return pwrite(fd, buf, INTENT_HEAD_SIZE, offset) ==
+	return pwrite(fd, buf, INTENT_HEAD_SIZE, place.offset) ==
 	       (ssize_t)INTENT_HEAD_SIZE;
 }
 

@@ -248,12 +248,12 @@ enum intent_fate intent_judge(const struct records *records,
 	return INTENT_TRY;
 }
 
-void intent_mark(char *buf, size_t size)
+void intent_mark(char *buf, size_t size, int64_t latest)
 {
 	struct intent_head head;
 
 	if (!intent_read(buf, size, &head))
 		return;
-	head.latest = now_ns();
+	head.latest = latest;
 	sign(&head, buf);
 }

@@ -65,10 +65,22 @@ enum intent_fate {
 enum intent_fate intent_judge(const struct records *records,
 			      const struct intent_root *root, const char *buf,
 			      size_t size);
-/* Note that it is tried again: its object's times move. */
-void intent_mark(char *buf, size_t size);
-/* Do what intent_judge() lets try: 0 also where there is nothing to do. */
+/* By when (nanoseconds) its object's times have moved for our sake. */
+void intent_mark(char *buf, size_t size, int64_t latest);
+
+/* The place in its file of one that is redone. */
+struct intent_place {
+	int fd;
+	off_t offset;
+	char *buf; /* what is there */
+	size_t size;
+};
+
+/*
+ * Do what intent_judge() lets try: 0 also where there is nothing to do.  Who
+ * is killed at it leaves the place as one that was tried just now.
+ */
 int intent_redo(const struct records *records, const struct intent_root *root,
-		const char *buf, size_t size);
+		const struct intent_place *place);
 
 #endif

@@ -11,6 +11,7 @@
 #include "create_internal.h"
 #include "idshift/backing.h"
 #include "idshift/cleanup.h"
+#include "idshift/clock.h"
 #include "intents_bytes.h"
 
 /*
@@ -150,10 +151,24 @@ static int nothing_or(int r)
 									     r;
 }
 
-static int redo_creation(const struct records *records,
-			 const struct intent_head *head, const char *buf,
-			 int dir_fd, struct view *want)
+/* What we are about to do moves the object's times once more. */
+static int mark_as_tried(const struct intent_place *place)
 {
+	ssize_t n;
+
+	intent_mark(place->buf, place->size, clock_ns(CLOCK_REALTIME_COARSE));
+	n = pwrite(place->fd, place->buf, place->size, place->offset);
+	if (n < 0)
+		return -errno;
+	return (size_t)n == place->size ? 0 : -EIO;
+}
+
+static int redo_creation(const struct records *records,
+			 const struct intent_head *head,
+			 const struct intent_place *place, int dir_fd,
+			 struct view *want)
+{
+	const char *buf = place->buf;
 	_cleanup_acl_ struct acl *default_acl = NULL;
 	const char *name = intent_part(head, buf, INTENT_NAME);
 	_cleanup_fd_ int fd = open_below(dir_fd, name, head->same_dev != 0);
@@ -166,6 +181,8 @@ static int redo_creation(const struct records *records,
 	if (r < 0 || !is_made(records, head, fd, &stx))
 		return r;
 	r = intent_read_acl(head, buf, INTENT_DEFAULT_ACL, &default_acl);
+	if (r == 0)
+		r = mark_as_tried(place);
 	return r < 0 ? r :
 		       creation_complete(records, fd, &stx, 0,
 					 head->disk_default_acl != 0,
@@ -174,7 +191,7 @@ static int redo_creation(const struct records *records,
 }
 
 int intent_redo(const struct records *records, const struct intent_root *root,
-		const char *buf, size_t size)
+		const struct intent_place *place)
 {
 	/* This one is still there until it is done. */
 	const struct records plain = { .policy = records->policy,
@@ -182,11 +199,12 @@ int intent_redo(const struct records *records, const struct intent_root *root,
 	_cleanup_acl_ struct acl *acl = NULL, *disk_acl = NULL;
 	struct disk_acl_change disk_change = { .set = NULL };
 	_cleanup_fd_ int fd = -1;
+	const char *buf = place->buf;
 	struct intent_head head;
 	struct statx stx;
 	int r;
 
-	if (!intent_read(buf, size, &head))
+	if (!intent_read(buf, place->size, &head))
 		return 0;
 	fd = open_below(root->fd, intent_part(&head, buf, INTENT_PATH),
 			head.same_dev != 0);
@@ -202,10 +220,13 @@ int intent_redo(const struct records *records, const struct intent_root *root,
 		return r;
 	head.want.acl = acl;
 	if (intent_part(&head, buf, INTENT_NAME)[0] != '\0')
-		return redo_creation(&plain, &head, buf, fd, &head.want);
+		return redo_creation(&plain, &head, place, fd, &head.want);
 	if (!is_under_way(&head, &stx) ||
 	    !is_record_of_change(&plain, &head, buf, fd, &stx))
 		return 0;
+	r = mark_as_tried(place);
+	if (r < 0)
+		return r;
 	disk_change.set = disk_acl;
 	disk_change.remove = head.remove_disk_acl != 0;
 	return records_change(&plain, fd, &stx, 0, &head.want, acl == NULL,

@@ -313,6 +313,47 @@ static void test_host_wins(void **state)
 	expect_untouched(s, "file");
 }
 
+/* As if the daemon had died so long ago. */
+static void backdate(const struct store *s, int64_t seconds)
+{
+	char path[PATH_MAX], buf[INTENT_SIZE_MAX];
+	struct timespec now;
+	ssize_t size;
+	int fd;
+
+	state_path(s, "intents.0", path);
+	fd = open(path, O_RDWR);
+	assert_true(fd >= 0);
+	size = pread(fd, buf, sizeof(buf), 0);
+	assert_true(size > 0);
+	(void)clock_gettime(CLOCK_REALTIME, &now);
+	intent_mark(buf, (size_t)size,
+		    (now.tv_sec - seconds) * INT64_C(1000000000));
+	assert_int_equal(pwrite(fd, buf, (size_t)size, 0), size);
+	(void)close(fd);
+}
+
+/* Even where it looks like a step of ours, a while after. */
+static void test_host_wins_later(void **state)
+{
+	struct store *s = store_of(state);
+
+	die_with_file(s, true);
+	backdate(s, 5);
+	host_chmod(s, "file", 0660);
+	start_and_end(s);
+	expect_done(s, "file");
+	assert_int_equal(unlinkat(s->src, "file", 0), 0);
+
+	die_with_file(s, true);
+	backdate(s, 20);
+	host_chmod(s, "file", 0660);
+	start_and_end(s);
+	expect_disk(s, "file", 1000, 2000, 0660);
+	expect_record(s, "file", NULL);
+	assert_int_equal(size_of_file(s, "intents.0"), 0);
+}
+
 /* So does what another mount did. */
 static void test_another_wins(void **state)
 {
@@ -469,6 +510,7 @@ int main(void)
 		INTENTS_TEST(test_others_file),
 		INTENTS_TEST(test_second_daemon),
 		INTENTS_TEST(test_host_wins),
+		INTENTS_TEST(test_host_wins_later),
 		INTENTS_TEST(test_another_wins),
 		INTENTS_TEST(test_several),
 		INTENTS_TEST(test_renamed_directory),
