@@ -2,6 +2,7 @@
 #include "idshift/records_db.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <lmdb.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -64,12 +65,33 @@ static int make_directory(const char *dir)
 	return 0;
 }
 
+/* LMDB's lock file: a cache line for each reader behind two. */
+#define LOCK_FILE_SIZE ((off_t)(MAX_READERS + 2) * 64)
+
+/* LMDB maps its lock file and writes to it: on a full disk that ends us. */
+static int allocate_lock_file(const char *dir)
+{
+	_cleanup_free_ char *path = NULL;
+	_cleanup_fd_ int fd = -1;
+
+	if (asprintf(&path, "%s/lock.mdb", dir) < 0) {
+		path = NULL;
+		return ENOMEM;
+	}
+	fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return errno;
+	return posix_fallocate(fd, 0, LOCK_FILE_SIZE);
+}
+
 static int open_environment(struct records_db *db, const char *dir)
 {
 	MDB_txn *txn;
 	int dead, r;
 
-	r = mdb_env_create(&db->env);
+	r = allocate_lock_file(dir);
+	if (r == 0)
+		r = mdb_env_create(&db->env);
 	if (r != MDB_SUCCESS)
 		return r;
 	(void)mdb_env_set_mapsize(db->env, INITIAL_MAP_SIZE);

@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <ftw.h>
 #include <grp.h>
+#include <sys/mount.h>
 #include <sys/xattr.h>
 
 #define SERGIO 1000
@@ -94,6 +95,27 @@ void temp_dir_remove(const char *dir)
 			temp_dirs[i] = NULL;
 		}
 	}
+}
+
+bool full_disk_mount(const char *dir)
+{
+	const off_t size = 65536;
+	char file[PATH_MAX + 8];
+	int fd;
+
+	if (mount("none", dir, "tmpfs", 0, "size=64k") < 0)
+		return false;
+	(void)snprintf(file, sizeof(file), "%s/big", dir);
+	fd = open(file, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	assert_true(fd >= 0);
+	assert_int_equal(posix_fallocate(fd, 0, size), 0);
+	(void)close(fd);
+	return true;
+}
+
+void full_disk_unmount(const char *dir)
+{
+	assert_int_equal(umount2(dir, MNT_DETACH), 0);
 }
 
 static void path_in(const struct store *store, const char *name,

@@ -50,6 +50,9 @@ void become_root(void);
 /* DIR in a temporary directory of our own; remove it with all in it. */
 void temp_dir_make(char dir[PATH_MAX]);
 void temp_dir_remove(const char *dir);
+/* A disk without room, mounted there; false: we may not. */
+bool full_disk_mount(const char *dir);
+void full_disk_unmount(const char *dir);
 
 /* What the host does. */
 void host_file(const struct store *store, const char *name, mode_t mode);

@@ -120,6 +120,21 @@ static void test_open_fails(void **state)
 	assert_null(db);
 }
 
+static void test_full_disk(void **state)
+{
+	struct records_db *db = NULL;
+	const char *dir = sub(state, "full");
+	int r;
+
+	assert_int_equal(mkdir(dir, 0700), 0);
+	if (!full_disk_mount(dir))
+		skip();
+	r = records_db_open(dir, &db);
+	full_disk_unmount(dir);
+	assert_int_equal(r, -ENOSPC);
+	assert_null(db);
+}
+
 static void test_get_set_remove(void **state)
 {
 	struct records_db *db;
@@ -358,6 +373,7 @@ int main(void)
 		DB_TEST(test_processes), DB_TEST(test_get_set_remove),
 		DB_TEST(test_killed),	 DB_TEST(test_threads),
 		DB_TEST(test_grows),	 DB_TEST(test_grown_by_another),
+		DB_TEST(test_full_disk),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
