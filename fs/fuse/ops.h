@@ -14,6 +14,7 @@
 
 #include "idshift/access.h"
 #include "idshift/filesystem.h"
+#include "idshift/turns.h"
 
 /* Who asks. */
 struct caller {
@@ -71,7 +72,7 @@ struct change_turn {
 	pthread_mutex_t *lock;
 	struct turns *turns;
 	uint64_t key;
-	bool begun;
+	enum turn turn;
 };
 void change_begin(const struct filesystem *fs, uint64_t ino, bool turn,
 		  struct change_turn *ret);

@@ -208,7 +208,7 @@ static int change_times(const struct attr_change *c)
 		times[1].tv_nsec = UTIME_NOW;
 	else if ((c->to_set & FUSE_SET_ATTR_MTIME) != 0)
 		times[1] = c->attr->st_mtim;
-	/* The open file may have come by a mount that the names don't lead by. */
+	/* It may have come by a mount that the names don't lead by. */
 	r = backing_utimens(c->handle_fd >= 0 ? c->handle_fd : c->node->fd,
 			    times);
 	/* Another's file got its times when it was written. */

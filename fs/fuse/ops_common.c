@@ -143,12 +143,12 @@ void change_begin(const struct filesystem *fs, uint64_t ino, bool turn,
 		.key = key,
 	};
 	(void)pthread_mutex_lock(ret->lock);
-	ret->begun = turn_begin(ret->turns, key);
+	ret->turn = turn_begin(ret->turns, key);
 }
 
 void change_end(const struct change_turn *change)
 {
-	turn_end(change->turns, change->key, change->begun);
+	turn_end(change->turns, change->key, change->turn);
 	(void)pthread_mutex_unlock(change->lock);
 }
 

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -23,16 +24,19 @@
 
 /*
  * The file begins with how many have it open, so that who is alone need not
- * lock.  One that was killed is counted until somebody finds that nobody has
- * it open: whoever does has a lock for reading on PRESENCE.
+ * lock, and how many changes are under way without one, for who comes then.
+ * One that was killed is counted until somebody finds that nobody has it open:
+ * whoever does has a lock for reading on PRESENCE.
  */
 struct shared {
 	atomic_uint users;
+	atomic_uint unlocked;
 };
 
 struct turns {
 	int fd;
 	struct shared *shared;
+	bool counted;
 };
 
 static int lock_byte(const struct turns *turns, short type, off_t byte)
@@ -52,43 +56,58 @@ static bool is_held_by_other(int error)
 	return error == EAGAIN || error == EACCES || error == EINTR;
 }
 
+static void pause_before_try(int i)
+{
+	const struct timespec pause = {
+		.tv_nsec = i < SHORT_TRIES ? SHORT_NS : LONG_NS,
+	};
+
+	(void)nanosleep(&pause, NULL);
+}
+
 /* 0: had, after some patience. */
 static int lock_patiently(const struct turns *turns, short type, off_t byte)
 {
-	struct timespec pause = { .tv_nsec = SHORT_NS };
-
 	for (int i = 0; i < TRIES; i++) {
 		if (lock_byte(turns, type, byte) == 0)
 			return 0;
 		if (!is_held_by_other(errno))
 			return -errno;
-		(void)nanosleep(&pause, NULL);
-		if (i >= SHORT_TRIES)
-			pause.tv_nsec = LONG_NS;
+		pause_before_try(i);
 	}
 	return -EAGAIN;
 }
 
+/* The lock for writing shuts all others out until what is counted is so. */
 static int count_in(struct turns *turns)
 {
-	const struct timespec pause = { .tv_nsec = LONG_NS };
+	int r;
 
 	if (lock_byte(turns, F_WRLCK, PRESENCE) == 0) {
+		atomic_store(&turns->shared->unlocked, 0);
 		atomic_store(&turns->shared->users, 1);
+		turns->counted = true;
 		return lock_byte(turns, F_RDLCK, PRESENCE) < 0 ? -errno : 0;
 	}
 	if (!is_held_by_other(errno))
 		return -errno;
+	r = lock_patiently(turns, F_RDLCK, PRESENCE);
+	if (r < 0)
+		return r;
 	atomic_fetch_add(&turns->shared->users, 1);
-	/* Who was alone is through with what was begun without a lock. */
-	(void)nanosleep(&pause, NULL);
-	return lock_patiently(turns, F_RDLCK, PRESENCE);
+	turns->counted = true;
+	/* What was begun without a lock is to be through. */
+	for (int i = 0; i < TRIES && atomic_load(&turns->shared->unlocked) > 0;
+	     i++)
+		pause_before_try(i);
+	return 0;
 }
 
 static int open_shared(struct turns *turns, const char *dir)
 {
 	_cleanup_free_ char *path = NULL;
 	void *map;
+	int r;
 
 	if (asprintf(&path, "%s/turns", dir) < 0) {
 		path = NULL;
@@ -97,9 +116,12 @@ static int open_shared(struct turns *turns, const char *dir)
 	turns->fd = open(path,
 			 O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC,
 			 0600);
-	if (turns->fd < 0 ||
-	    ftruncate(turns->fd, (off_t)sizeof(struct shared)) < 0)
+	if (turns->fd < 0)
 		return -errno;
+	/* Where the disk is full the map would end us. */
+	r = posix_fallocate(turns->fd, 0, (off_t)sizeof(struct shared));
+	if (r != 0)
+		return -r;
 	map = mmap(NULL, sizeof(struct shared), PROT_READ | PROT_WRITE,
 		   MAP_SHARED, turns->fd, 0);
 	if (map == MAP_FAILED)
@@ -130,7 +152,8 @@ struct turns *turns_close(struct turns *turns)
 	if (turns == NULL)
 		return NULL;
 	if (turns->shared != NULL) {
-		atomic_fetch_sub(&turns->shared->users, 1);
+		if (turns->counted)
+			atomic_fetch_sub(&turns->shared->users, 1);
 		(void)munmap(turns->shared, sizeof(*turns->shared));
 	}
 	close_fd(turns->fd);
@@ -151,15 +174,25 @@ static off_t byte_of(uint64_t key)
 	return (off_t)(key & (INT64_MAX >> 1));
 }
 
-bool turn_begin(struct turns *turns, uint64_t key)
+enum turn turn_begin(struct turns *turns, uint64_t key)
 {
-	if (turns == NULL || atomic_load(&turns->shared->users) <= 1)
-		return false;
-	return lock_patiently(turns, F_WRLCK, byte_of(key)) == 0;
+	struct shared *shared = turns != NULL ? turns->shared : NULL;
+
+	if (shared == NULL)
+		return TURN_NONE;
+	/* In this order: who counts itself in sees it, or is seen. */
+	atomic_fetch_add(&shared->unlocked, 1);
+	if (atomic_load(&shared->users) <= 1)
+		return TURN_UNLOCKED;
+	atomic_fetch_sub(&shared->unlocked, 1);
+	return lock_patiently(turns, F_WRLCK, byte_of(key)) == 0 ? TURN_LOCKED :
+								   TURN_NONE;
 }
 
-void turn_end(struct turns *turns, uint64_t key, bool begun)
+void turn_end(struct turns *turns, uint64_t key, enum turn turn)
 {
-	if (begun)
+	if (turn == TURN_UNLOCKED)
+		atomic_fetch_sub(&turns->shared->unlocked, 1);
+	else if (turn == TURN_LOCKED)
 		(void)lock_byte(turns, F_UNLCK, byte_of(key));
 }

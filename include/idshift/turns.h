@@ -10,7 +10,6 @@
 #ifndef IDSHIFT_TURNS_H
 #define IDSHIFT_TURNS_H
 
-#include <stdbool.h>
 #include <stdint.h>
 #include <sys/stat.h>
 
@@ -18,7 +17,7 @@ struct turns;
 
 /*
  * In `dir`, which exists.  -errno.  Must not be truncated by anybody while it
- * is open.  Takes some milliseconds if others have it open.
+ * is open.  Waits for changes that another has under way, up to a second.
  */
 int turns_open(const char *dir, struct turns **ret);
 /* NULL is fine; returns NULL. */
@@ -26,12 +25,17 @@ struct turns *turns_close(struct turns *turns);
 
 /* Of an object: by its device and inode. */
 uint64_t turns_key(uint64_t dev, uint64_t ino);
+enum turn {
+	TURN_NONE,
+	TURN_UNLOCKED, /* alone */
+	TURN_LOCKED,
+};
 /*
  * turns NULL: nobody to take turns with.  Who holds one for longer than a
  * second, as one that was stopped, is not waited for.  What it returns is for
  * turn_end().
  */
-bool turn_begin(struct turns *turns, uint64_t key);
-void turn_end(struct turns *turns, uint64_t key, bool begun);
+enum turn turn_begin(struct turns *turns, uint64_t key);
+void turn_end(struct turns *turns, uint64_t key, enum turn turn);
 
 #endif

@@ -63,17 +63,17 @@ static int visit(void *context, int path_fd, const struct statx *stx,
 	const uint64_t key = turns_key(backing_dev(stx), stx->stx_ino);
 	struct statx now;
 	sigset_t all, before;
-	bool begun;
+	enum turn turn;
 	int r;
 
 	/* Ctrl-C is to find each object as it was or as it should be. */
 	(void)sigfillset(&all);
 	(void)sigprocmask(SIG_BLOCK, &all, &before);
-	begun = turn_begin(turns, key);
+	turn = turn_begin(turns, key);
 	r = backing_stat(path_fd, &now);
 	if (r == 0)
 		r = change->apply(change, path_fd, &now);
-	turn_end(turns, key, begun);
+	turn_end(turns, key, turn);
 	(void)sigprocmask(SIG_SETMASK, &before, NULL);
 	if (r != -EPERM)
 		return r;
