@@ -309,25 +309,29 @@ int acl_translate(const struct acl *acl, const struct acl_translation *how,
 		  struct acl **ret)
 {
 	_cleanup_acl_ struct acl *copy = NULL;
+	size_t count = 0;
 	int r = acl_clone(acl, &copy);
 
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < copy->count; i++) {
-		struct acl_entry *entry = &copy->entries[i];
+		struct acl_entry entry = copy->entries[i];
 		acl_translate_fn *translate =
-			entry->tag == ACL_USER ? how->user : how->group;
-		uint32_t to;
+			entry.tag == ACL_USER ? how->user : how->group;
+		uint32_t to = how->replacement;
+		bool found = !is_named(&entry) ||
+			     (entry.id != ID_NONE &&
+			      translate(how->ctx, entry.id, &to));
 
-		if (!is_named(entry))
-			continue;
-		if (entry->id != ID_NONE && translate(how->ctx, entry->id, &to))
-			entry->id = to;
-		else if (how->unmapped == ACL_UNMAPPED_REPLACE)
-			entry->id = how->replacement;
-		else
+		if (!found && how->unmapped == ACL_UNMAPPED_FAIL)
 			return -EINVAL;
+		if (!found && how->unmapped == ACL_UNMAPPED_DROP)
+			continue;
+		if (is_named(&entry))
+			entry.id = found ? to : how->replacement;
+		copy->entries[count++] = entry;
 	}
+	copy->count = count;
 	*ret = copy;
 	copy = NULL;
 	return 0;

@@ -37,10 +37,7 @@ bool view_is_ours(const struct view_policy *policy,
 {
 	if (policy->real_owners)
 		return true;
-	/*
-	 * Inside a user namespace stat(2) shows every unmapped owner as the
-	 * overflow id: a file of that owner can't be told from a stranger's.
-	 */
+	/* A file of the overflow id's can't be told from a stranger's. */
 	if (policy->acting.userns_root)
 		return disk->uid.value != ID_OVERFLOW;
 	return disk_id_equal(disk->uid, policy->acting.uid);
@@ -88,16 +85,50 @@ static mode_t disk_mode_from(mode_t now, mode_t view_mode,
 	return mode;
 }
 
+/*
+ * Real owners are shown as they are: of those that a daemon changes for good
+ * the overflow id is one.
+ */
+static struct container_id shown(const struct view_policy *policy,
+				 const struct owner_map *map, struct disk_id id)
+{
+	bool anybody = policy->acting.in_userns && !policy->real_owners &&
+		       id.value == ID_OVERFLOW;
+	struct container_id found;
+
+	if (!owner_map_to_container(map, id, &found) ||
+	    (anybody && found.value == ID_OVERFLOW))
+		return policy->unmapped;
+	return found;
+}
+
+struct container_id view_uid_shown(const struct view_policy *policy,
+				   struct disk_id uid)
+{
+	return shown(policy, &policy->owner_uid, uid);
+}
+
+struct container_id view_gid_shown(const struct view_policy *policy,
+				   struct disk_id gid)
+{
+	return shown(policy, &policy->owner_gid, gid);
+}
+
+bool view_is_strange(const struct view_policy *policy, const struct view *view)
+{
+	return policy->acting.in_userns &&
+	       (!container_id_is_mapped(view->uid) ||
+		!container_id_is_mapped(view->gid));
+}
+
 /* What the disk alone says. */
 static void base_view(const struct view_policy *policy,
 		      const struct disk_owner *disk, struct view *ret)
 {
 	ret->mode = disk->mode;
 	ret->acl = NULL;
-	if (!owner_map_to_container(&policy->owner_uid, disk->uid, &ret->uid))
-		ret->uid = policy->unmapped;
-	if (!owner_map_to_container(&policy->owner_gid, disk->gid, &ret->gid))
-		ret->gid = policy->unmapped;
+	ret->uid = view_uid_shown(policy, disk->uid);
+	ret->gid = view_gid_shown(policy, disk->gid);
 }
 
 static enum group_backing group_backing(const struct view_policy *policy,

@@ -6,11 +6,13 @@
 #include <unistd.h>
 
 #include "idshift/backing.h"
+#include "caller.h"
 #include "idshift/cleanup.h"
 #include "trace.h"
 
 /* An object as the engine sees it. */
 struct seen {
+	struct view view;
 	struct access_object object;
 	struct acl *acl;
 };
@@ -21,25 +23,21 @@ static void seen_done(struct seen *seen)
 }
 #define _cleanup_seen_ __attribute__((cleanup(seen_done)))
 
-/* caller= goes with userns=host: wire ids are container ids. */
 static int see_fd(const struct filesystem *fs, int fd, struct seen *ret)
 {
 	struct statx stx;
-	struct view view;
 	int r = backing_stat(fd, &stx);
 
 	if (r == 0)
-		r = records_view(&fs->records, fd, &stx, &view);
+		r = records_view(&fs->records, fd, &stx, &ret->view);
+	if (r == 0)
+		r = records_acl_judged(&fs->records, fd, &stx, &ret->acl);
 	if (r < 0)
 		return r;
-	r = records_acl_get(&fs->records, fd, &stx, RECORDS_ACL_ACCESS,
-			    &ret->acl, NULL);
-	if (r < 0 && r != -EOPNOTSUPP)
-		return r;
 	ret->object = (struct access_object){
-		.uid = view.uid,
-		.gid = view.gid,
-		.mode = view.mode,
+		.uid = ret->view.uid,
+		.gid = ret->view.gid,
+		.mode = ret->view.mode,
 		.acl = ret->acl,
 	};
 	return 0;
@@ -51,6 +49,24 @@ static int see_child(const struct filesystem *fs, const struct node_ref *dir,
 	_cleanup_fd_ int fd = backing_open_child(dir->fd, name);
 
 	return fd < 0 ? fd : see_fd(fs, fd, ret);
+}
+
+/*
+ * Whom the engine is to judge.  An id that the object's owner or group hasn't
+ * says nothing about the caller's namespace; that capabilities don't count for
+ * it the engine knows.
+ */
+static int judged_caller(const struct filesystem *fs,
+			 const struct caller *caller, const struct seen *seen,
+			 struct caller_rights *ret)
+{
+	struct view reach = seen->view;
+
+	if (!container_id_is_mapped(reach.uid))
+		reach.uid = caller->uid;
+	if (!container_id_is_mapped(reach.gid))
+		reach.gid = caller->gid;
+	return caller_rights(fs, caller, &reach, ret);
 }
 
 static int verdict(const struct filesystem *fs, int r, const char *op,
@@ -86,19 +102,23 @@ int judge_disk(const struct filesystem *fs, int r, const char *op,
 	return r;
 }
 
-int judge_access(const struct filesystem *fs, const struct node_ref *node,
-		 unsigned int wanted, const char *op)
+int judge_access(const struct filesystem *fs, const struct caller *caller,
+		 const struct node_ref *node, unsigned int wanted,
+		 const char *op)
 {
+	_cleanup_rights_ struct caller_rights rights = { .groups = NULL };
 	_cleanup_seen_ struct seen seen = { .acl = NULL };
 	enum access_rule rule = ACCESS_RULE_NOTHING;
 	int r;
 
-	if (!is_judged(fs))
+	if (!is_judged(fs) && !is_strange(fs, node))
 		return 0;
 	r = see_fd(fs, node->fd, &seen);
+	if (r == 0)
+		r = judged_caller(fs, caller, &seen, &rights);
 	if (r < 0)
 		return r;
-	r = access_check(fs->config.judge, &seen.object, wanted, &rule);
+	r = access_check(&rights.who, &seen.object, wanted, &rule);
 	return verdict(fs, r, op, node, NULL, rule);
 }
 
@@ -107,32 +127,36 @@ typedef int judge_fn(const struct access_caller *caller,
 		     const struct access_object *object,
 		     enum access_rule *ret_rule);
 
-static int judge_by(const struct filesystem *fs, const struct node_ref *node,
-		    const char *name, judge_fn *rule_of, const char *op)
+static int judge_by(const struct filesystem *fs, const struct caller *caller,
+		    const struct node_ref *node, const char *name,
+		    judge_fn *rule_of, const char *op)
 {
+	_cleanup_rights_ struct caller_rights rights = { .groups = NULL };
 	_cleanup_seen_ struct seen seen = { .acl = NULL };
 	enum access_rule rule = ACCESS_RULE_NOTHING;
 	int r;
 
-	if (!is_judged(fs))
+	if (!is_judged(fs) && !is_strange(fs, node))
 		return 0;
 	r = see_fd(fs, node->fd, &seen);
+	if (r == 0)
+		r = judged_caller(fs, caller, &seen, &rights);
 	if (r < 0)
 		return r;
-	r = rule_of(fs->config.judge, &seen.object, &rule);
+	r = rule_of(&rights.who, &seen.object, &rule);
 	return verdict(fs, r, op, node, name, rule);
 }
 
-int judge_owner(const struct filesystem *fs, const struct node_ref *node,
-		const char *op)
+int judge_owner(const struct filesystem *fs, const struct caller *caller,
+		const struct node_ref *node, const char *op)
 {
-	return judge_by(fs, node, NULL, access_owner, op);
+	return judge_by(fs, caller, node, NULL, access_owner, op);
 }
 
-int judge_create(const struct filesystem *fs, const struct node_ref *dir,
-		 const char *name, const char *op)
+int judge_create(const struct filesystem *fs, const struct caller *caller,
+		 const struct node_ref *dir, const char *name, const char *op)
 {
-	return judge_by(fs, dir, name, access_create, op);
+	return judge_by(fs, caller, dir, name, access_create, op);
 }
 
 mode_t judge_mode(const struct filesystem *fs, const struct view *dir,
@@ -162,76 +186,91 @@ static int set_xattr_rule(const struct access_caller *caller,
 	return r < 0 ? r : access_check(caller, object, ACCESS_WRITE, ret_rule);
 }
 
-int judge_set_xattr(const struct filesystem *fs, const struct node_ref *node,
-		    const char *op)
+int judge_set_xattr(const struct filesystem *fs, const struct caller *caller,
+		    const struct node_ref *node, const char *op)
 {
-	return judge_by(fs, node, NULL, set_xattr_rule, op);
+	return judge_by(fs, caller, node, NULL, set_xattr_rule, op);
 }
 
-int judge_link(const struct filesystem *fs, const struct node_ref *node)
+int judge_link(const struct filesystem *fs, const struct caller *caller,
+	       const struct node_ref *node)
 {
-	return judge_by(fs, node, NULL, access_link, "link");
+	return judge_by(fs, caller, node, NULL, access_link, "link");
 }
 
-int judge_delete(const struct filesystem *fs, const struct node_ref *dir,
-		 const char *name, const char *op)
+/* A removal from a sticky directory is also about what is removed. */
+static bool is_strange_dir(const struct filesystem *fs,
+			   const struct node_ref *dir)
 {
+	return is_strange(fs, dir) || (fs->policy->acting.in_userns &&
+				       node_is_privileged(fs->nodes, dir->id));
+}
+
+int judge_delete(const struct filesystem *fs, const struct caller *caller,
+		 const struct node_ref *dir, const char *name, const char *op)
+{
+	_cleanup_rights_ struct caller_rights rights = { .groups = NULL };
 	_cleanup_seen_ struct seen parent = { .acl = NULL };
 	_cleanup_seen_ struct seen victim = { .acl = NULL };
 	enum access_rule rule = ACCESS_RULE_NOTHING;
 	int r;
 
-	if (!is_judged(fs))
+	if (!is_judged(fs) && !is_strange_dir(fs, dir))
 		return 0;
 	r = see_fd(fs, dir->fd, &parent);
 	if (r == 0)
 		r = see_child(fs, dir, name, &victim);
+	if (r == 0)
+		r = judged_caller(fs, caller, &victim, &rights);
 	if (r < 0)
 		return r;
-	r = access_delete(fs->config.judge, &parent.object, &victim.object,
-			  &rule);
+	r = access_delete(&rights.who, &parent.object, &victim.object, &rule);
 	return verdict(fs, r, op, dir, name, rule);
 }
 
-int judge_rename(const struct filesystem *fs, const struct node_ref *from,
-		 const char *name, const struct node_ref *to,
-		 const char *new_name, bool exchange)
+int judge_rename(const struct filesystem *fs, const struct caller *caller,
+		 const struct judged_rename *move)
 {
+	_cleanup_rights_ struct caller_rights rights = { .groups = NULL };
 	_cleanup_seen_ struct seen old_dir = { .acl = NULL };
 	_cleanup_seen_ struct seen new_dir = { .acl = NULL };
 	_cleanup_seen_ struct seen source = { .acl = NULL };
 	_cleanup_seen_ struct seen target = { .acl = NULL };
-	struct access_rename move = {
+	struct access_rename access = {
 		.old_dir = &old_dir.object,
 		.source = &source.object,
 		.new_dir = &new_dir.object,
 		.target = &target.object,
-		.same_dir = from->id == to->id,
-		.exchange = exchange,
+		.same_dir = move->from->id == move->to->id,
+		.exchange = move->exchange,
 	};
 	const struct access_object *decided = NULL;
 	enum access_rule rule = ACCESS_RULE_NOTHING;
 	bool at_target;
 	int r;
 
-	if (!is_judged(fs))
+	if (!is_judged(fs) && !is_strange_dir(fs, move->from) &&
+	    !is_strange_dir(fs, move->to) && !is_strange(fs, move->source) &&
+	    !is_strange(fs, move->target))
 		return 0;
-	r = see_fd(fs, from->fd, &old_dir);
+	r = see_fd(fs, move->from->fd, &old_dir);
 	if (r == 0)
-		r = see_fd(fs, to->fd, &new_dir);
+		r = see_fd(fs, move->to->fd, &new_dir);
 	if (r == 0)
-		r = see_child(fs, from, name, &source);
+		r = see_child(fs, move->from, move->name, &source);
+	if (r == 0)
+		r = judged_caller(fs, caller, &source, &rights);
 	if (r < 0)
 		return r;
-	r = see_child(fs, to, new_name, &target);
+	r = see_child(fs, move->to, move->new_name, &target);
 	if (r == -ENOENT)
-		move.target = NULL;
+		access.target = NULL;
 	else if (r < 0)
 		return r;
-	r = access_rename(fs->config.judge, &move, &decided, &rule);
+	r = access_rename(&rights.who, &access, &decided, &rule);
 	at_target = decided == &new_dir.object || decided == &target.object;
-	return verdict(fs, r, "rename", at_target ? to : from,
-		       at_target ? new_name : name, rule);
+	return verdict(fs, r, "rename", at_target ? move->to : move->from,
+		       at_target ? move->new_name : move->name, rule);
 }
 
 #define TIMES_NOW (FUSE_SET_ATTR_ATIME_NOW | FUSE_SET_ATTR_MTIME_NOW)
@@ -248,21 +287,24 @@ static bool is_writable(int fd)
 	return flags >= 0 && (flags & O_ACCMODE) != O_RDONLY;
 }
 
-int judge_setattr(const struct filesystem *fs, const struct node_ref *node,
-		  int to_set, int handle_fd, const struct view *now,
-		  struct view *want)
+int judge_setattr(const struct filesystem *fs, const struct caller *caller,
+		  const struct node_ref *node, int to_set, int handle_fd,
+		  const struct view *now, struct view *want)
 {
+	_cleanup_rights_ struct caller_rights rights = { .groups = NULL };
 	_cleanup_seen_ struct seen seen = { .acl = NULL };
-	const struct access_caller *who = fs->config.judge;
+	const struct access_caller *who = &rights.who;
 	struct container_id keep = CONTAINER_ID(ID_NONE);
 	enum access_rule rule = ACCESS_RULE_NOTHING;
 	const char *op = "chown";
 	mode_t mode;
 	int r;
 
-	if (!is_judged(fs))
+	if (!is_judged(fs) && !is_strange(fs, node))
 		return 0;
 	r = see_fd(fs, node->fd, &seen);
+	if (r == 0)
+		r = judged_caller(fs, caller, &seen, &rights);
 	if (r == 0 && (to_set & (FUSE_SET_ATTR_UID | FUSE_SET_ATTR_GID)) != 0) {
 		r = access_chown(
 			who, &seen.object,

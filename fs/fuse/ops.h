@@ -100,6 +100,10 @@ static inline bool is_guarded(mode_t mode)
 	return is_privileged(mode) || (S_ISDIR(mode) && (mode & S_ISVTX) != 0);
 }
 
+/* What its node keeps of it. */
+void note_view(const struct filesystem *fs, const struct node_ref *node,
+	       const struct view *view);
+
 /*
  * The descriptor, or another of the same file, is to stay open.  -EMFILE: it
  * can't, and is closed.  fd < 0 is passed on.

@@ -45,8 +45,7 @@ static int do_getattr(struct filesystem *fs, fuse_req_t req, fuse_ino_t ino,
 	if (r < 0)
 		return r;
 	node_tell(&node, &stx);
-	if (is_guarded(seen.view.mode))
-		node_set_privileged(&node, true);
+	note_view(fs, &node, &seen.view);
 	fill_attr(fs, &stx, &seen.view, ret);
 	return 0;
 }
@@ -279,8 +278,8 @@ static int change_attributes(struct attr_change *c)
 		return judge_disk(c->fs, -EPERM, "setattr", c->node, NULL);
 	r = wanted_view(c, &want);
 	if (r == 0)
-		r = judge_setattr(c->fs, c->node, c->to_set, c->handle_fd,
-				  &c->view, &want);
+		r = judge_setattr(c->fs, &c->caller, c->node, c->to_set,
+				  c->handle_fd, &c->view, &want);
 	if (r == 0 && (c->to_set & SET_ANY) == 0)
 		r = drop_and_touch(c);
 	else if (r == 0)
@@ -293,8 +292,10 @@ static int change_attributes(struct attr_change *c)
 		r = node_view(c->fs, c->node, &c->stx, &c->view);
 	else
 		r = backing_stat(c->node->fd, &c->stx);
+	if (r == 0 && !is_guarded(c->view.mode))
+		node_set_privileged(c->node, false);
 	if (r == 0)
-		node_set_privileged(c->node, is_guarded(c->view.mode));
+		note_view(c->fs, c->node, &c->view);
 	return r;
 }
 
@@ -365,21 +366,25 @@ void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set,
 		(void)fuse_reply_attr(req, &now, fs->config.attr_timeout);
 }
 
-static int do_access(struct filesystem *fs, fuse_ino_t ino, int mask)
+static int do_access(struct filesystem *fs, fuse_req_t req, fuse_ino_t ino,
+		     int mask)
 {
 	_cleanup_node_ struct node_ref node = NODE_REF_NONE;
-	int r = node_acquire(fs->nodes, ino, &node);
+	struct caller caller;
+	int r = caller_of(fs, req, &caller);
 
+	if (r == 0)
+		r = node_acquire(fs->nodes, ino, &node);
 	/* access(2)'s R_OK, W_OK and X_OK are the engine's values. */
 	return r < 0 ? r :
-		       judge_access(fs, &node, (unsigned int)mask & 7,
+		       judge_access(fs, &caller, &node, (unsigned int)mask & 7,
 				    "access");
 }
 
 /* Asked only where the kernel does not judge itself. */
 void op_access(fuse_req_t req, fuse_ino_t ino, int mask)
 {
-	reply_result(req, do_access(filesystem_of(req), ino, mask));
+	reply_result(req, do_access(filesystem_of(req), req, ino, mask));
 }
 
 static int do_statfs(struct filesystem *fs, fuse_ino_t ino, struct statvfs *ret)

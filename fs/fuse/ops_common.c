@@ -248,7 +248,7 @@ static int stat_child(const struct filesystem *fs, const struct caller *caller,
 
 	if (!backing_name_ok(name))
 		return -EINVAL;
-	r = judge_access(fs, parent, ACCESS_EXEC, "lookup");
+	r = judge_access(fs, caller, parent, ACCESS_EXEC, "lookup");
 	if (r < 0)
 		return r;
 	r = backing_stat_child(parent->fd, name, ret);
@@ -259,12 +259,20 @@ static int stat_child(const struct filesystem *fs, const struct caller *caller,
 	return is_own_mount(fs, ret) ? -ELOOP : 0;
 }
 
+void note_view(const struct filesystem *fs, const struct node_ref *node,
+	       const struct view *view)
+{
+	if (is_guarded(view->mode))
+		node_set_privileged(node, true);
+	if (fs->policy->acting.in_userns)
+		node_set_strange(node, view_is_strange(fs->policy, view));
+}
+
 static void fill_entry(const struct filesystem *fs, const struct statx *stx,
 		       const struct view *view, const struct node_ref *node,
 		       struct fuse_entry_param *entry)
 {
-	if (is_guarded(view->mode))
-		node_set_privileged(node, true);
+	note_view(fs, node, view);
 	node_tell(node, stx);
 	entry->ino = node->id;
 	entry->attr_timeout = fs->config.attr_timeout;
@@ -291,6 +299,9 @@ int enter_known(const struct filesystem *fs, const struct node_ref *parent,
 	*entry = (struct fuse_entry_param){ .ino = 0 };
 	if (r == 0)
 		fill_entry(fs, stx, view, &node, entry);
+	/* Whom a directory lets search is to be asked each time. */
+	if (r == 0 && is_strange(fs, parent))
+		entry->entry_timeout = 0;
 	return r;
 }
 

@@ -97,7 +97,8 @@ static int making_begin(struct making *making, fuse_req_t req,
 		r = node_open_look(fs, parent, false, &making->dir,
 				   &making->dir_stx, &dir);
 	if (r == 0)
-		r = judge_create(fs, &making->dir, name, making_op(mode));
+		r = judge_create(fs, &making->caller, &making->dir, name,
+				 making_op(mode));
 	if (r < 0)
 		return r;
 	making->creation = (struct creation){

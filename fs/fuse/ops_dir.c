@@ -27,9 +27,9 @@ static int do_opendir(struct filesystem *fs, fuse_req_t req, fuse_ino_t ino,
 	if (r == 0)
 		r = node_acquire_stat(fs->nodes, ino, &node, &stx);
 	if (r == 0)
-		r = judge_access(fs, &node, ACCESS_READ, "list");
+		r = judge_access(fs, &caller, &node, ACCESS_READ, "list");
 	if (r == 0 && (fi->flags & O_NOATIME) != 0)
-		r = judge_owner(fs, &node, "list with O_NOATIME");
+		r = judge_owner(fs, &caller, &node, "list with O_NOATIME");
 	if (r < 0)
 		return r;
 	fd = open_node(fs, &caller, &node, O_RDONLY | O_DIRECTORY);
@@ -229,10 +229,10 @@ static int fill_listing(struct listing *list, struct dir_stream *dir,
 	return fill_once(list, dir, position);
 }
 
-/* Under caller= nobody gets them: to list is one thing, to look up another. */
+/* Who is judged gets none: to list is one thing, to look up another. */
 static bool wants_attributes(const struct listing *list, off_t position)
 {
-	if (is_judged(list->fs))
+	if (is_judged(list->fs) || is_strange(list->fs, list->dir))
 		return false;
 	if (position != 0)
 		listing_habit_goes_on(list->fs->habit, list->dir, list->plus);

@@ -68,6 +68,8 @@ static int open_by_name(struct filesystem *fs, fuse_ino_t ino,
 	    (acting->uid.value == 0 && !acting->userns_root))
 		return -EAGAIN;
 	r = node_locate(fs->nodes, ino, node, &dir, name);
+	if (r == 0 && is_strange(fs, node))
+		r = -EAGAIN;
 	if (r < 0)
 		return r;
 	/* What is mounted there isn't asked: it may be ours. */
@@ -92,10 +94,10 @@ static int open_by_node(struct filesystem *fs, const struct caller *caller,
 	/* By a path that leads elsewhere now: the kernel looks again. */
 	if (ret_stx->stx_nlink == 0 && node_was_replaced(node))
 		return -ESTALE;
-	r = judge_access(fs, node, wanted_by(fi->flags),
+	r = judge_access(fs, caller, node, wanted_by(fi->flags),
 			 (fi->flags & OPEN_FOR_EXEC) != 0 ? "exec" : "open");
 	if (r == 0 && (fi->flags & O_NOATIME) != 0)
-		r = judge_owner(fs, node, "open with O_NOATIME");
+		r = judge_owner(fs, caller, node, "open with O_NOATIME");
 	if (r < 0)
 		return r;
 	fd = open_source(fs, caller, node, fi);

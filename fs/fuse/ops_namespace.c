@@ -128,7 +128,8 @@ static int do_unlink(struct filesystem *fs, fuse_req_t req, fuse_ino_t parent,
 		return r;
 	if (!backing_name_ok(name))
 		return -EINVAL;
-	r = judge_delete(fs, &dir, name, flags != 0 ? "rmdir" : "unlink");
+	r = judge_delete(fs, &caller, &dir, name,
+			 flags != 0 ? "rmdir" : "unlink");
 	if (r < 0)
 		return r;
 	r = pin_victim(fs, &dir, name, &victim);
@@ -189,6 +190,15 @@ static int do_rename(struct filesystem *fs, fuse_req_t req, fuse_ino_t parent,
 {
 	_cleanup_node_ struct node_ref source = NODE_REF_NONE;
 	_cleanup_node_ struct node_ref target = NODE_REF_NONE;
+	const struct judged_rename judged = {
+		.from = &move->from,
+		.name = move->name,
+		.source = &source,
+		.to = &move->to,
+		.new_name = move->new_name,
+		.target = &target,
+		.exchange = (move->flags & RENAME_EXCHANGE) != 0,
+	};
 	struct caller caller;
 	int r;
 
@@ -203,14 +213,11 @@ static int do_rename(struct filesystem *fs, fuse_req_t req, fuse_ino_t parent,
 	if (r == 0)
 		r = node_acquire(fs->nodes, newparent, &move->to);
 	if (r == 0)
-		r = judge_rename(fs, &move->from, move->name, &move->to,
-				 move->new_name,
-				 (move->flags & RENAME_EXCHANGE) != 0);
-	if (r < 0)
-		return r;
-	r = pin_victim(fs, &move->from, move->name, &source);
+		r = pin_victim(fs, &move->from, move->name, &source);
 	if (r == 0)
 		r = pin_victim(fs, &move->to, move->new_name, &target);
+	if (r == 0)
+		r = judge_rename(fs, &caller, &judged);
 	if (r == 0)
 		r = check_sticky(fs, &move->from, move->name, &source);
 	if (r == 0)
@@ -270,9 +277,9 @@ static int do_link(struct filesystem *fs, fuse_req_t req, fuse_ino_t ino,
 	if (r == 0)
 		r = node_acquire(fs->nodes, newparent, &dir);
 	if (r == 0)
-		r = judge_link(fs, &node);
+		r = judge_link(fs, &caller, &node);
 	if (r == 0)
-		r = judge_create(fs, &dir, newname, "link");
+		r = judge_create(fs, &caller, &dir, newname, "link");
 	if (r < 0)
 		return r;
 	r = backing_link(node.fd, dir.fd, newname);

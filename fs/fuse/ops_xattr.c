@@ -107,7 +107,8 @@ static ssize_t do_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name,
 					      value, size);
 	if (kind != XATTR_KIND_DISK)
 		return get_acl(&target, kind, value, size);
-	r = judge_access(target.fs, &target.node, ACCESS_READ, "getxattr");
+	r = judge_access(target.fs, &target.caller, &target.node, ACCESS_READ,
+			 "getxattr");
 	if (r < 0)
 		return r;
 	r = backing_getxattr(target.node.fd, name, value, size);
@@ -133,7 +134,7 @@ static int change_acl(struct xattr_target *target, enum xattr_kind kind,
 	struct filesystem *fs = target->fs;
 	struct view view = { 0 };
 	bool drop_setgid = false;
-	int r = judge_owner(fs, &target->node, "setfacl");
+	int r = judge_owner(fs, &target->caller, &target->node, "setfacl");
 
 	if (r == 0)
 		r = node_view(fs, &target->node, &target->stx, &view);
@@ -231,7 +232,8 @@ static int do_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name,
 		return set_capability(&target, value, size, flags);
 	if (kind != XATTR_KIND_DISK)
 		return set_acl_blob(&target, kind, value, size);
-	r = judge_set_xattr(target.fs, &target.node, "setxattr");
+	r = judge_set_xattr(target.fs, &target.caller, &target.node,
+			    "setxattr");
 	if (r < 0)
 		return r;
 	r = backing_setxattr(target.node.fd, name, value, size, flags);
@@ -264,7 +266,8 @@ static int do_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name)
 		return remove_capability(&target);
 	if (kind != XATTR_KIND_DISK)
 		return set_acl(&target, kind, NULL);
-	r = judge_set_xattr(target.fs, &target.node, "removexattr");
+	r = judge_set_xattr(target.fs, &target.caller, &target.node,
+			    "removexattr");
 	if (r < 0)
 		return r;
 	r = backing_removexattr(target.node.fd, name);

@@ -71,6 +71,7 @@ struct node {
 	bool ages;   /* on which of the idle lists */
 	bool queued; /* on the dead list */
 	bool privileged;
+	bool strange;
 	bool replaced; /* a name of it was found to lead elsewhere */
 	bool was_opened;
 	bool listed;

@@ -27,6 +27,23 @@ bool node_is_privileged(struct node_table *table, uint64_t id)
 	return privileged;
 }
 
+void node_set_strange(const struct node_ref *ref, bool strange)
+{
+	(void)pthread_mutex_lock(&ref->table->lock);
+	node_at(ref->table, ref->index)->strange = strange;
+	(void)pthread_mutex_unlock(&ref->table->lock);
+}
+
+bool node_is_strange(const struct node_ref *ref)
+{
+	bool strange;
+
+	(void)pthread_mutex_lock(&ref->table->lock);
+	strange = node_at(ref->table, ref->index)->strange;
+	(void)pthread_mutex_unlock(&ref->table->lock);
+	return strange;
+}
+
 void node_set_listed(const struct node_ref *ref, bool listed)
 {
 	(void)pthread_mutex_lock(&ref->table->lock);

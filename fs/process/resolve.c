@@ -423,6 +423,7 @@ static int init_acting(const struct work *work, struct acting_user *ret)
 	*ret = (struct acting_user){
 		.uid = DISK_ID(s->uid),
 		.gid = DISK_ID(s->gid),
+		.in_userns = s->child_userns,
 		.userns_root = s->child_userns && s->uid == 0,
 		.groups = groups,
 		.group_count = kept,

@@ -49,6 +49,7 @@ static const char *disk_name(enum acl_which type)
  * Translations of named entries; the context is the policy.
  */
 
+/* ACLs tell those without a number in a user namespace apart: ID_NONE. */
 static struct container_id shown_as(const struct owner_map *map,
 				    struct container_id unmapped, uint32_t disk)
 {
@@ -66,7 +67,7 @@ static bool user_disk_to_wire(void *context, uint32_t from, uint32_t *ret)
 		shown_as(&policy->owner_uid, policy->unmapped, from);
 
 	*ret = view_uid_to_wire(policy, id, DISK_ID(from)).value;
-	return true;
+	return container_id_is_mapped(id) || !policy->acting.in_userns;
 }
 
 static bool group_disk_to_wire(void *context, uint32_t from, uint32_t *ret)
@@ -76,7 +77,7 @@ static bool group_disk_to_wire(void *context, uint32_t from, uint32_t *ret)
 		shown_as(&policy->owner_gid, policy->unmapped, from);
 
 	*ret = view_gid_to_wire(policy, id, DISK_ID(from)).value;
-	return true;
+	return container_id_is_mapped(id) || !policy->acting.in_userns;
 }
 
 static bool user_to_wire(void *context, uint32_t from, uint32_t *ret)
@@ -151,10 +152,9 @@ static int translate(const struct records *records, const struct acl *acl,
 		.user = user,
 		.group = group,
 		.ctx = (void *)(uintptr_t)records->policy,
-		/* An id that the disk can't name: shown as nobody's. */
-		.unmapped = user == user_disk_to_wire ? ACL_UNMAPPED_REPLACE :
+		/* The kernel takes none that it has no number for. */
+		.unmapped = user == user_disk_to_wire ? ACL_UNMAPPED_DROP :
 							ACL_UNMAPPED_FAIL,
-		.replacement = ID_OVERFLOW,
 	};
 
 	return acl_translate(acl, &how, ret);
@@ -416,6 +416,26 @@ static int set_access(const struct records *records, int path_fd,
 			      &change);
 }
 
+/*
+ * Does the one on disk name somebody whom the caller can't have seen?  Who
+ * changes what he saw would take him away; natively he sees ID_NONE, which
+ * can't be set.
+ */
+static int hides_entries(const struct records *records, int path_fd,
+			 enum acl_which type)
+{
+	_cleanup_acl_ struct acl *disk = NULL, *seen = NULL;
+	int r;
+
+	if (!records->policy->acting.in_userns)
+		return 0;
+	r = acl_read_disk(path_fd, disk_name(type), &disk);
+	if (r == 0 && disk != NULL)
+		r = translate(records, disk, user_disk_to_wire,
+			      group_disk_to_wire, &seen);
+	return r < 0 ? r : disk != NULL && seen->count < disk->count;
+}
+
 int records_acl_set(const struct records *records, int path_fd,
 		    const struct statx *stx, enum acl_which type,
 		    const struct acl *acl, bool drop_setgid)
@@ -428,7 +448,12 @@ int records_acl_set(const struct records *records, int path_fd,
 		return -EOPNOTSUPP;
 	if (!view_is_ours(records->policy, &disk))
 		return -EPERM;
-	if (acl != NULL)
+	if (acl != NULL) {
+		r = hides_entries(records, path_fd, type);
+		if (r > 0)
+			r = -EINVAL;
+	}
+	if (acl != NULL && r == 0)
 		r = translate(records, acl, user_to_container,
 			      group_to_container, &inside);
 	if (r < 0)

@@ -120,6 +120,8 @@ enum acl_unmapped {
 	 * shows ID_NONE, and not the overflow id (checked on Linux 6.18).
 	 */
 	ACL_UNMAPPED_REPLACE,
+	/* It is left out: whom nobody can be, no entry is for. */
+	ACL_UNMAPPED_DROP,
 };
 
 struct acl_translation {

@@ -148,6 +148,10 @@ void node_renamed(struct node_table *table, const struct node_ref *parent,
 void node_set_privileged(const struct node_ref *ref, bool privileged);
 bool node_is_privileged(struct node_table *table, uint64_t id);
 
+/* Kept with the node: view_is_strange(), as it was seen last. */
+void node_set_strange(const struct node_ref *ref, bool strange);
+bool node_is_strange(const struct node_ref *ref);
+
 /* A hint kept with a directory: it was listed without attributes. */
 void node_set_listed(const struct node_ref *ref, bool listed);
 bool node_is_listed(const struct node_ref *ref);

@@ -25,7 +25,12 @@
 struct acting_user {
 	struct disk_id uid;
 	struct disk_id gid; /* of what it creates */
-	/* Root of a user namespace: every mapped owner's files are ours. */
+	/*
+	 * In a user namespace: stat(2) shows every owner without a number
+	 * there as the overflow id, which is also the number of one.
+	 */
+	bool in_userns;
+	/* Root of it: every mapped owner's files are ours. */
 	bool userns_root;
 	/* Effective and supplementary groups, sorted by value. */
 	struct disk_id *groups;
@@ -80,6 +85,22 @@ void view_policy_destroy(struct view_policy *policy);
 
 /* Is the acting user a member of this on-disk group? */
 bool acting_user_in_group(const struct acting_user *acting, struct disk_id gid);
+
+/*
+ * Who is shown for an owner on disk; ID_NONE for one who has no id in the
+ * container, and in a user namespace for the overflow id: it may be anybody's,
+ * and whoever has that number in the container must not be taken for him.
+ */
+struct container_id view_uid_shown(const struct view_policy *policy,
+				   struct disk_id uid);
+struct container_id view_gid_shown(const struct view_policy *policy,
+				   struct disk_id gid);
+
+/*
+ * Its owner or group has no id, but travels as the number of one that has: the
+ * kernel's verdict is not enough.
+ */
+bool view_is_strange(const struct view_policy *policy, const struct view *view);
 
 /* Ours: a record on the file counts, and chown and chmod are served. */
 bool view_is_ours(const struct view_policy *policy,

@@ -395,6 +395,24 @@ static bool up_twice(void *ctx, uint32_t from, uint32_t *ret_to)
 	return true;
 }
 
+/* All but those for one id. */
+static void expect_without(const struct acl *got, const struct acl_entry *want,
+			   uint32_t id)
+{
+	struct acl *wanted = make(want);
+	size_t count = 0;
+
+	for (size_t i = 0; i < wanted->count; i++) {
+		const struct acl_entry *entry = &wanted->entries[i];
+
+		if (entry->id != id)
+			assert_memory_equal(&got->entries[count++], entry,
+					    sizeof(*entry));
+	}
+	assert_int_equal(got->count, count);
+	acl_free(wanted);
+}
+
 static void test_translate(void **state)
 {
 	static const struct {
@@ -439,6 +457,10 @@ static void test_translate(void **state)
 		how.unmapped = ACL_UNMAPPED_REPLACE;
 		assert_int_equal(acl_translate(acl, &how, &got), 0);
 		expect_acl(got, cases[i].replace);
+		acl_free(got);
+		how.unmapped = ACL_UNMAPPED_DROP;
+		assert_int_equal(acl_translate(acl, &how, &got), 0);
+		expect_without(got, cases[i].replace, how.replacement);
 		acl_free(got);
 		expect_acl(acl, cases[i].before);
 		acl_free(acl);

@@ -105,6 +105,7 @@ void make_policy(enum fixture_policy which, struct view_policy *ret)
 		.acting = {
 			.uid = DISK_ID(maps->uid),
 			.gid = groups[0],
+			.in_userns = maps->userns_root,
 			.userns_root = maps->userns_root,
 			.groups = groups,
 			.group_count = 2,
