@@ -185,6 +185,42 @@ static int rename_widened(struct filesystem *fs, const struct caller *caller,
 	return r;
 }
 
+/*
+ * RENAME_WHITEOUT leaves a character device 0:0 by the old name, which is the
+ * caller's as if he had made it (mknod(2)).  If that can't be kept, it shows as
+ * ours: better than to say that nothing was renamed.
+ */
+static void own_whiteout(const struct filesystem *fs,
+			 const struct caller *caller,
+			 const struct node_ref *dir, const char *name)
+{
+	_cleanup_fd_ int fd = backing_open_child(dir->fd, name);
+	struct statx dir_stx, stx;
+	struct view dir_view, want = { .uid = caller->uid };
+
+	if (fd < 0 || backing_stat(fd, &stx) < 0 || !S_ISCHR(stx.stx_mode) ||
+	    stx.stx_rdev_major != 0 || stx.stx_rdev_minor != 0 ||
+	    node_view(fs, dir, &dir_stx, &dir_view) < 0)
+		return;
+	want.gid = (dir_view.mode & S_ISGID) != 0 ? dir_view.gid : caller->gid;
+	want.mode = stx.stx_mode;
+	(void)records_apply(&fs->records, fd, &stx, 0, &want);
+}
+
+static void whiteout_made(const struct filesystem *fs,
+			  const struct caller *caller, const struct move *move,
+			  bool moved)
+{
+	struct statx stx;
+
+	if (moved)
+		own_whiteout(fs, caller, &move->from, move->name);
+	/* ext4 has made one, and taken it away, before it finds that it can't.
+	 */
+	else if (backing_stat(move->from.fd, &stx) == 0)
+		refresh(fs, &move->from, &stx);
+}
+
 static int do_rename(struct filesystem *fs, fuse_req_t req, fuse_ino_t parent,
 		     fuse_ino_t newparent, struct move *move)
 {
@@ -203,9 +239,6 @@ static int do_rename(struct filesystem *fs, fuse_req_t req, fuse_ino_t parent,
 	int r;
 
 	if (!backing_name_ok(move->name) || !backing_name_ok(move->new_name))
-		return -EINVAL;
-	/* As for a device: only a whiteout-making overlay needs it. */
-	if ((move->flags & RENAME_WHITEOUT) != 0)
 		return -EINVAL;
 	r = caller_of(fs, req, &caller);
 	if (r == 0)
@@ -228,8 +261,9 @@ static int do_rename(struct filesystem *fs, fuse_req_t req, fuse_ino_t parent,
 	if (r == 0)
 		node_renamed(fs->nodes, &move->from, move->name, &move->to,
 			     move->new_name, &source,
-			     (move->flags & RENAME_EXCHANGE) != 0 ? &target :
-								    NULL);
+			     judged.exchange ? &target : NULL);
+	if ((move->flags & RENAME_WHITEOUT) != 0)
+		whiteout_made(fs, &caller, move, r == 0);
 	return judge_disk(fs, r, "rename", &move->from, move->name);
 }
 

@@ -140,6 +140,9 @@ static void gen_names(struct rng *rng, bool directory, struct op *op)
 					   RENAME_EXCHANGE,
 					   RENAME_EXCHANGE,
 					   RENAME_NOREPLACE | RENAME_EXCHANGE,
+					   RENAME_WHITEOUT,
+					   RENAME_WHITEOUT | RENAME_NOREPLACE,
+					   RENAME_WHITEOUT | RENAME_EXCHANGE,
 					   0x80 };
 
 	switch (op->kind) {
