@@ -111,6 +111,15 @@ void note_view(const struct filesystem *fs, const struct node_ref *node,
 int keep_open(const struct filesystem *fs, int fd);
 
 /*
+ * The host may put a file in another's place between the kernel's lookup and
+ * its open.  -ESTALE makes it look up once more, and then no more: what is
+ * looked up in the next moments is held, and what was found is opened, as
+ * natively whoever had found it would.
+ */
+void note_look_again(struct filesystem *fs);
+bool has_looked_again(const struct filesystem *fs);
+
+/*
  * An object found as `name` in a directory: a node, one lookup added, and the
  * reply.  entry->ino 0 on failure.  By name alone (the mount itself, met in
  * the source, is -ELOOP), note: see records_look_child(); or with all known of

@@ -3,11 +3,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <sys/sysmacros.h>
 
 #include "caller.h"
 #include "idshift/backing.h"
 #include "idshift/cleanup.h"
+#include "idshift/clock.h"
 #include "idshift/turns.h"
 #include "judge.h"
 
@@ -323,6 +325,22 @@ static int enter(const struct filesystem *fs, const struct node_ref *parent,
 			   entry);
 }
 
+#define LOOK_AGAIN_MS 20u
+
+void note_look_again(struct filesystem *fs)
+{
+	atomic_store_explicit(&fs->looked_again_at, clock_coarse_ms(),
+			      memory_order_relaxed);
+}
+
+bool has_looked_again(const struct filesystem *fs)
+{
+	uint32_t at = atomic_load_explicit(&fs->looked_again_at,
+					   memory_order_relaxed);
+
+	return at != 0 && clock_coarse_ms() - at < LOOK_AGAIN_MS;
+}
+
 int enter_child(const struct filesystem *fs, const struct caller *caller,
 		const struct node_ref *parent, const char *name,
 		struct records_cache_entry *note,
@@ -336,7 +354,7 @@ int enter_child(const struct filesystem *fs, const struct caller *caller,
 	*entry = (struct fuse_entry_param){ .ino = 0 };
 	if (r < 0)
 		return r;
-	if (!fs->remote_source) {
+	if (!fs->remote_source && !has_looked_again(fs)) {
 		r = records_look_child(&fs->records, parent->fd, parent->dev,
 				       name, &moment, &stx, note, &seen);
 		if (r == 0)

@@ -92,7 +92,8 @@ static int open_by_node(struct filesystem *fs, const struct caller *caller,
 	if (r < 0)
 		return r;
 	/* By a path that leads elsewhere now: the kernel looks again. */
-	if (ret_stx->stx_nlink == 0 && node_was_replaced(node))
+	if (ret_stx->stx_nlink == 0 && !has_looked_again(fs) &&
+	    node_was_replaced(node))
 		return -ESTALE;
 	r = judge_access(fs, caller, node, wanted_by(fi->flags),
 			 (fi->flags & OPEN_FOR_EXEC) != 0 ? "exec" : "open");
@@ -122,6 +123,8 @@ static int do_open(struct filesystem *fs, fuse_req_t req, fuse_ino_t ino,
 		node_release(&node);
 		fd = open_by_node(fs, &caller, ino, fi, &node, &stx);
 	}
+	if (fd == -ESTALE)
+		note_look_again(fs);
 	if (fd < 0)
 		return fd;
 	r = handle_add_file(fs->handles, ino, fd, &fi->fh);

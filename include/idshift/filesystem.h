@@ -75,6 +75,8 @@ struct filesystem {
 	/* statx(2) of the source may answer from a network cache. */
 	bool remote_source;
 	uint64_t source_dev; /* backing_dev() of its root */
+	/* An open was last told to look again: clock_coarse_ms(). */
+	_Atomic uint32_t looked_again_at;
 	/* backing_dev() of the mount itself; set once it is known. */
 	_Atomic uint64_t own_dev;
 };

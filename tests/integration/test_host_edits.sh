@@ -6,7 +6,7 @@
 . "$(dirname "$0")/lib.sh"
 need_root
 need_allow_other
-need_command nsenter setfattr
+need_command nsenter setfattr python3
 
 source_dir sergio src
 src=$dir
@@ -272,6 +272,37 @@ ok "no descriptor keeps a deleted file for long" \
 	wait_for 5 sh -c "$(declare -f held); daemon=$daemon; [ -z \"\$(held)\" ]"
 ok "all that is unused is closed" \
 	wait_for 5 sh -c "[ \"\$(ls /proc/$daemon/fd | wc -l)\" -lt 30 ]"
+# Who opens a file gets one, be it replaced again and again meanwhile.
+cat >"$T/replace.py" <<'END'
+import os, sys, time
+os.chdir(sys.argv[1])
+end = time.monotonic() + 4
+while time.monotonic() < end:
+    with open("swapped.new", "w") as file:
+        file.write("text")
+    os.rename("swapped.new", "swapped")
+    time.sleep(0.001)
+END
+as_background sergio python3 "$T/replace.py" "$src"
+replacing=$!
+ok "it is there" wait_for 5 test -e "$src/swapped"
+is "opened while the host replaces it" "$("${ns[@]}" python3 - "$mnt/swapped" <<'END'
+import sys, time
+end = time.monotonic() + 3
+errors = set()
+while time.monotonic() < end:
+    try:
+        with open(sys.argv[1]) as file:
+            text = file.read()
+        if text != "text":
+            errors.add(text)
+    except OSError as error:
+        errors.add(str(error))
+print(errors or "no error")
+END
+)" "no error"
+wait "$replacing"
+rm "$src/swapped"
 ok "unmount" umount_fs sergio "$mnt"
 
 # --- cache=none: at once ---------------------------------------------------
