@@ -173,6 +173,32 @@ else
 	like "denied" "$output" '"allowed": false'
 fi
 rmdir "$src/g"
+
+# Names are the container's choice: a remedy can be pasted all the same.
+cd "$src" || exit
+"${ns[@]}" mkdir "$mnt/names"
+for name in "e'\$(touch PWNED)'" "'; touch PWNED; '" -x -R $'new\nline' \
+	$'tab\t\e[2J' $'\xff\xc3' $'\xc2\x85' $'\xed\xa0\x80' 'ä€😀!!' \
+	'back\slash"`touch PWNED`' "\$'\\''\\047touch PWNED"; do
+	"${ns[@]}" sh -c 'cd "$0" && echo x >"./$1" && chmod 600 "./$1" &&
+		ln -sf -- "$1" nice' "$mnt/names" "$name"
+	ask=(as sergio sh -c 'cd names && exec idshift explain "$@"' -)
+	fails 1 "a name of the container's" "${ask[@]}" --as=5:5 read nice
+	remedy=${output##*change it with: }
+	ok "its remedy: $remedy" as sergio bash -c "cd names && $remedy"
+	fails 0 "was one" "${ask[@]}" --as=5:5 read nice
+	is "on the disk too" "$(stat -c %a "names/$name")" 604
+	chmod 600 "names/$name"
+	command -v jq >/dev/null || continue
+	fails 1 "as JSON" "${ask[@]}" --json --as=5:5 read nice
+	is "the same remedy" \
+		"$(jq -r .mend <<<"$output" | sed 's/.*change it with: //')" \
+		"$remedy"
+done
+is "nothing else was run" "$(find . -name PWNED)" ""
+rm -r names
+cd "$T" || exit
+
 fails 2 "no caller" explain read "$src/mine"
 fails 2 "an unknown operation" explain --as=0:0 fly "$src/mine"
 fails 2 "an unknown capability" explain --as=0:0 --cap=fly read "$src/mine"

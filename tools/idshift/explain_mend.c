@@ -44,7 +44,7 @@ static void say_word(FILE *out, const char *word)
 	if (*p == '\0' && p != word)
 		(void)fputs(word, out);
 	else
-		print_quoted(out, word);
+		print_shell_word(out, word);
 }
 
 /* With the maps that the question was asked with. */
@@ -61,7 +61,7 @@ static void say_directory_of(FILE *out, const struct object *o)
 {
 	char *path = strdup(o->path);
 
-	print_quoted(out, path != NULL ? dirname(path) : o->path);
+	print_shell_path(out, path != NULL ? dirname(path) : o->path);
 	free(path);
 }
 
@@ -74,7 +74,7 @@ static void mend_on_disk(FILE *out, const struct question *q,
 	(void)fprintf(out,
 		      "give it to uid %u on the host, as root: chown -h %u ",
 		      me, me);
-	print_quoted(out, o->path);
+	print_shell_path(out, o->path);
 }
 
 /* What the class lacks of what is wanted; -1: no class by itself. */
@@ -97,7 +97,7 @@ static void mend_chmod(FILE *out, const struct question *q, const char *who,
 			      object->stx.stx_uid);
 	}
 	(void)fprintf(out, "%s+%s ", who, access_letters(wanted));
-	print_quoted(out, object->path);
+	print_shell_path(out, object->path);
 }
 
 static void mend_owner(FILE *out, const struct question *q,
@@ -110,7 +110,7 @@ static void mend_owner(FILE *out, const struct question *q,
 	(void)fputs("make the caller the owner with: ", out);
 	say_command(out, q, "chown");
 	(void)fprintf(out, "%u ", q->caller.uid.value);
-	print_quoted(out, o->path);
+	print_shell_path(out, o->path);
 }
 
 static void mend_group(FILE *out, const struct object *o)
@@ -184,7 +184,7 @@ static void mend_give_away(FILE *out, const struct question *q,
 	if (!container_id_is_mapped(to.uid) && !container_id_is_mapped(to.gid))
 		(void)fputs("U:G", out);
 	(void)fputc(' ', out);
-	print_quoted(out, o->path);
+	print_shell_path(out, o->path);
 }
 
 static void mend_rule(FILE *out, const struct question *q,
@@ -205,13 +205,13 @@ static void mend_rule(FILE *out, const struct question *q,
 	case ACCESS_RULE_NAMED_USER:
 		(void)fprintf(out, "in the container, run: setfacl -m u:%u:%s ",
 			      q->caller.uid.value, access_letters(v->wanted));
-		print_quoted(out, o->path);
+		print_shell_path(out, o->path);
 		break;
 	case ACCESS_RULE_NAMED_GROUP:
 	case ACCESS_RULE_MASK:
 	case ACCESS_RULE_BAD_ACL:
 		(void)fputs("mend its ACL with getfacl and setfacl: ", out);
-		print_quoted(out, o->path);
+		print_shell_path(out, o->path);
 		break;
 	case ACCESS_RULE_UNMAPPED:
 		mend_unmapped(out, q, v);
@@ -273,7 +273,7 @@ void explain_mend(FILE *out, const struct question *q, const struct verdict *v)
 			      "u:%u:%s ",
 			      q->target->policy.acting.uid.value,
 			      access_letters(v->wanted));
-		print_quoted(out, v->object->path);
+		print_shell_path(out, v->object->path);
 		break;
 	default:
 		(void)fputs("name another path", out);

@@ -17,6 +17,15 @@ void print_quoted(FILE *out, const char *text);
 /* TEXT alone. */
 void print_clean(FILE *out, const char *text);
 
+/*
+ * For commands that a user may paste: one word to bash(1), and exactly TEXT,
+ * whatever a container has put into it.  Bytes that a terminal wouldn't show
+ * as they are become $'\ooo'.
+ */
+void print_shell_word(FILE *out, const char *text);
+/* Likewise, a path that is never taken for an option. */
+void print_shell_path(FILE *out, const char *path);
+
 /* JSON is UTF-8, which names needn't be: a text that isn't has '?' for it. */
 json_t *text_to_json(const char *text);
 
