@@ -121,6 +121,31 @@ fails 1 "another's file" tool chown 5 roots
 is "why" "$output" \
 	"idshift chown: 'roots': on disk it belongs to uid 0, not to you (uid 1000)"
 rm "$without/roots"
+
+# A colleague's records count in that colleague's mounts.
+user_add maria 1001 200000 shared
+install -d -o root -g shared -m 2770 "$T/shared"
+for name in maria sergio; do
+	as "$name" sh -c "umask 002 && cd '$T/shared' && echo x >$name &&
+		setfattr -n user.containers.override_stat -v 33:2000:04660:file $name
+		setfattr -n user.idshift.capability -v caps $name; echo x >$name.plain"
+done
+fails 1 "clear a tree with a colleague's records" \
+	as sergio idshift clear -R -o map=g:shared:2000 "$T/shared"
+is "said so" "$output" "idshift clear: '$T/shared/maria': on disk it belongs \
+to uid 1001, not to you (uid 1000)"
+is "they stay" "$(getfattr -d --absolute-names "$T/shared/maria" | grep -c =)" 2
+is "one's own are gone" "$(getfattr -d "$T/shared/sergio")" ""
+rm -r "$T/shared"
+# Half of a user's records, those of links, is out of root's sight.
+ok "a record in each place" tool chown -h 5 d/f d/dangling
+records "$without" >"$T/wanted"
+fails 1 "root clears a user's tree" idshift clear -R "$without"
+records "$without" >"$T/got"
+same "the records stay" "$T/got" "$T/wanted"
+ok "the user clears it" tool clear -R d
+is "no records" "$(records "$without")" ""
+
 as sergio chgrp shared "$without/d/group"
 fails 1 "a group that the container lacks" tool chown 5 d/group
 like "said so" "$output" "^idshift chown: 'd/group': its owner or group, 1000:2000 on disk, has no id"

@@ -16,6 +16,15 @@ static const struct command_option options[] = {
 	{ NULL, '\0', OPTION_FLAG },
 };
 
+static bool has_any_side(struct records_db *db, int path_fd,
+			 const struct statx *stx)
+{
+	for (int side = 0; side < SIDE_COUNT; side++)
+		if (side_exists(db, path_fd, stx, (enum side)side))
+			return true;
+	return false;
+}
+
 /* *ret_from_db: some was in the database, which moves no ctime. */
 static int remove_sides(struct records_db *db, int path_fd,
 			const struct statx *stx, bool *ret_from_db)
@@ -48,11 +57,12 @@ static int apply(const struct change *change, int path_fd,
 	struct records_db *db = change->target.records.db;
 	mode_t mode = stx->stx_mode & MODE_BITS;
 	bool from_db = false;
-	int r = remove_sides(db, path_fd, stx, &from_db);
+	int r;
 
-	/* Others' files: their records never counted, nor can we see them. */
+	/* What is recorded of others' files counts in their mounts. */
 	if (!view_is_ours(&change->target.policy, &disk))
-		return r == -EACCES ? 0 : r;
+		return has_any_side(db, path_fd, stx) ? -EPERM : 0;
+	r = remove_sides(db, path_fd, stx, &from_db);
 	/* user.* attributes need the owner's r and w (xattr(7)). */
 	if (r == -EACCES && side_in_xattr(stx)) {
 		r = backing_chmod(path_fd, mode | S_IRUSR | S_IWUSR);
@@ -91,7 +101,9 @@ const struct command command_clear = {
 		"Removes what is recorded of owner, mode, ACLs and "
 		"capabilities, so that the\n"
 		"container sees again what the disk says.  Links themselves "
-		"are meant.\n"
+		"are meant.  What\n"
+		"is recorded of others' files is refused: it counts in their "
+		"mounts.\n"
 		"\n"
 		"  -R, --recursive  a directory with all in "
 		"it\n" MAP_OPTIONS_HELP "\n"
