@@ -145,6 +145,13 @@ records "$without" >"$T/got"
 same "the records stay" "$T/got" "$T/wanted"
 ok "the user clears it" tool clear -R d
 is "no records" "$(records "$without")" ""
+# Another program's mistake.
+as sergio setfattr -n user.containers.override_stat "$without/d/f"
+like "stat tells it" "$(tool stat d/f)" 'record     empty, which counts as none'
+like "as JSON too" "$(tool stat --json d/f | tr -d ' \n')" \
+	'"record":."text":"","in":"extendedattribute"'
+ok "clear an empty record" tool clear d/f
+is "it is gone" "$(records "$without")" ""
 
 as sergio chgrp shared "$without/d/group"
 fails 1 "a group that the container lacks" tool chown 5 d/group

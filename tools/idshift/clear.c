@@ -29,20 +29,23 @@ static bool has_any_side(struct records_db *db, int path_fd,
 static int remove_sides(struct records_db *db, int path_fd,
 			const struct statx *stx, bool *ret_from_db)
 {
+	/* An empty attribute reads as none, and is to go all the same. */
+	unsigned int named = side_in_xattr(stx) ? side_present(path_fd) : 0;
+
 	for (int side = 0; side < SIDE_COUNT; side++) {
 		char byte;
 		ssize_t len = side_read(db, path_fd, stx, (enum side)side,
 					&byte, sizeof(byte));
 		int r;
 
-		if (len == 0)
+		if (len == 0 && (named & SIDE_BIT(side)) == 0)
 			continue;
 		if (len < 0 && len != -ERANGE)
 			return (int)len;
 		r = side_write(db, path_fd, stx, (enum side)side, NULL, 0);
 		if (r < 0)
 			return r;
-		*ret_from_db = *ret_from_db || r == 0;
+		*ret_from_db = *ret_from_db || (len != 0 && r == 0);
 	}
 	/* That a container's default ACL was vouched for. */
 	if (S_ISDIR(stx->stx_mode))

@@ -96,16 +96,18 @@ int reason_find(const struct records *records, int path_fd,
 	struct override_stat record;
 	ssize_t len = side_read(records->db, path_fd, stx, SIDE_OVERRIDE_STAT,
 				e.text, sizeof(e.text) - 1);
+	ssize_t kept = -EOPNOTSUPP;
 	int r = records_view(records, path_fd, stx, &e.view);
 
 	if (r < 0)
 		return r;
 	reason_without(records->policy, stx, &e);
+	if (side_in_xattr(stx))
+		kept = backing_getxattr(path_fd, OVERRIDE_STAT_XATTR, NULL, 0);
 	/* Other than xattr(7) foresees: the source has none. */
-	if (!side_in_xattr(stx) ||
-	    backing_getxattr(path_fd, OVERRIDE_STAT_XATTR, NULL, 0) ==
-		    -EOPNOTSUPP)
+	if (kept == -EOPNOTSUPP)
 		e.where = "database";
+	e.empty = kept == 0;
 	if (len > 0) {
 		e.len = (size_t)len;
 		e.text[len] = '\0';

@@ -22,7 +22,8 @@ enum reason {
 struct explained {
 	struct view view;
 	char text[256]; /* the record as it is stored */
-	size_t len;	/* 0: there is none */
+	size_t len;	/* 0: there is none, or an empty one */
+	bool empty;	/* counts as none */
 	const char *where;
 	enum reason uid;
 	enum reason gid;

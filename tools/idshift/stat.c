@@ -81,6 +81,8 @@ static void print_one(const char *path, const struct statx *stx,
 		(void)fputs("  record     ", stdout);
 		print_clean(stdout, e->text);
 		(void)printf(" (%s)\n", e->where);
+	} else if (e->empty) {
+		(void)puts("  record     empty, which counts as none");
 	} else {
 		(void)puts("  record     none");
 	}
@@ -120,9 +122,10 @@ static json_t *to_json(const char *path, const struct statx *stx,
 		       const struct explained *e)
 {
 	json_t *record =
-		e->len > 0 ? json_pack("{s:o,s:s}", "text",
-				       text_to_json(e->text), "in", e->where) :
-			     json_null();
+		e->len > 0 || e->empty ?
+			json_pack("{s:o,s:s}", "text", text_to_json(e->text),
+				  "in", e->where) :
+			json_null();
 
 	return json_pack(
 		"{s:o,s:s,s:{s:I,s:I,s:o},s:o,s:{s:I,s:I,s:o},"
