@@ -59,6 +59,32 @@ no_daemon() {
 }
 ok "its daemon ends with that process" wait_for 10 no_daemon
 
+# By a symbolic link; umount2(2) is told not to follow one.
+as sergio ln -s mnt "$T/home/sergio/link"
+for path in "$T/home/sergio/link" "$T/home/sergio/link/" link; do
+	fails 7 "a link as mount point" as sergio sh -c \
+		'cd "$0" && idshift run "$@" -- sh -c "cat mnt/f; exit 7"' \
+		"$T/home/sergio" "$src" "$path"
+	is "the command saw the mount" "$output" hello
+	no_mount "a link as mount point"
+done
+mkdir "$T/roots" "$T/roots/src" "$T/roots/mnt"
+ln -s mnt "$T/roots/link"
+fails 0 "as root" idshift run "$T/roots/src" "$T/roots/link" -- true
+is "no mount is left" "$(grep -c " $T/roots/mnt " /proc/self/mountinfo)" 0
+# What the command has unmounted need not be unmounted.
+for code in 0 3; do
+	fails "$code" "unmounted by the command" as sergio idshift run "$src" \
+		"$mnt" -- sh -c "fusermount3 -u '$mnt' && exit $code"
+	is "nothing is said" "$output" ""
+done
+fails 5 "the daemon is killed" as sergio idshift run "$src" "$mnt" -- sh -c \
+	"for pid in \$(pgrep -u sergio -x idshift-mount); do
+		grep -qzxF '$mnt' /proc/\$pid/cmdline && kill -9 \$pid; done; exit 5"
+is "nothing is said" "$output" ""
+wait_for 5 no_daemon
+no_mount "the daemon is killed"
+
 # map
 as sergio idshift map >"$T/got"
 as sergio idshift-mount --print-map >"$T/wanted"

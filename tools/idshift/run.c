@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "idshift/cleanup.h"
+#include "idshift/mountpoint.h"
 #include "idshift/options.h"
 
 #include "command.h"
@@ -107,6 +108,17 @@ static int mount_it(int argc, char *const argv[], const sigset_t *mask)
 	return wait_for(child);
 }
 
+struct mount {
+	char *path; /* without symbolic links, which umount2(2) is to refuse */
+	bool seen;  /* the kernel tells whether it is there */
+};
+
+/* It may be gone: its daemon has ended, or the command has unmounted it. */
+static bool is_gone(const struct mount *mount)
+{
+	return mount->seen && !mountpoint_is_ours(mount->path);
+}
+
 static int fusermount(char *mountpoint, bool lazily, const sigset_t *mask)
 {
 	char program[] = "fusermount3", u[] = "-u", q[] = "-q", z[] = "-z";
@@ -119,21 +131,33 @@ static int fusermount(char *mountpoint, bool lazily, const sigset_t *mask)
 }
 
 /* By umount2(2) where that is allowed, else by fusermount3(1). */
-static int unmount_it(char *mountpoint, const sigset_t *mask)
+static bool try_unmount(const struct mount *mount, bool lazily,
+			const sigset_t *mask)
 {
-	if (umount2(mountpoint, UMOUNT_NOFOLLOW) == 0)
+	int flags = UMOUNT_NOFOLLOW | (lazily ? MNT_DETACH : 0);
+
+	if (is_gone(mount) || umount2(mount->path, flags) == 0)
+		return true;
+	return errno == EPERM && fusermount(mount->path, lazily, mask) == 0;
+}
+
+static int unmount_it(const struct mount *mount, const sigset_t *mask)
+{
+	if (try_unmount(mount, false, mask) || is_gone(mount))
 		return 0;
-	if (errno == EPERM && fusermount(mountpoint, false, mask) == 0)
-		return 0;
-	if (umount2(mountpoint, UMOUNT_NOFOLLOW | MNT_DETACH) == 0 ||
-	    fusermount(mountpoint, true, mask) == 0) {
-		complain_path("run", mountpoint,
+	if (try_unmount(mount, true, mask)) {
+		complain_path("run", mount->path,
 			      "still in use by what the command left running; "
 			      "unmounted for all others");
 		return 0;
 	}
-	complain_path("run", mountpoint,
-		      "can't be unmounted; run: fusermount3 -u MOUNTPOINT");
+	if (is_gone(mount))
+		return 0;
+	(void)fputs("idshift run: ", stderr);
+	print_quoted(stderr, mount->path);
+	(void)fputs(": can't be unmounted; run: fusermount3 -u ", stderr);
+	print_shell_path(stderr, mount->path);
+	(void)fputc('\n', stderr);
 	return -EBUSY;
 }
 
@@ -199,6 +223,8 @@ static int run(int argc, char *const argv[])
 {
 	struct error error = { .exit_code = EXIT_STATUS_OTHER };
 	struct options options = { .source = NULL };
+	_cleanup_free_ char *real = NULL;
+	struct mount mount = { .path = NULL };
 	sigset_t blocked, before;
 	int count = 1, code, r;
 
@@ -216,10 +242,14 @@ static int run(int argc, char *const argv[])
 	}
 	(void)signal(SIGCHLD, SIG_DFL); /* or nobody could be waited for */
 	block_signals(&blocked, &before);
+	real = realpath(options.mountpoint, NULL);
+	/* If there is no such path, idshift-mount says so. */
+	mount.path = real != NULL ? real : options.mountpoint;
 	code = mount_it(count, argv, &before);
 	if (code == 0) {
+		mount.seen = mountpoint_is_ours(mount.path);
 		code = run_command(argv + count + 1, &blocked, &before);
-		if (unmount_it(options.mountpoint, &before) < 0 && code == 0)
+		if (unmount_it(&mount, &before) < 0 && code == 0)
 			code = CODE_FAILED;
 	} else {
 		code = CODE_FAILED; /* idshift-mount has said why */
