@@ -4,12 +4,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/fsuid.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -139,7 +141,22 @@ static void background_mounted(void *context)
 		(void)dup2(null, STDOUT_FILENO);
 		(void)dup2(null, STDERR_FILENO);
 	}
+	(void)prctl(PR_SET_PDEATHSIG, 0);
 	send_report(fd, &report);
+}
+
+/*
+ * Until it has mounted: nobody wants the mount any more when the parent, which
+ * waits for it, is interrupted.
+ */
+static void end_with_parent(int report_fd)
+{
+	struct pollfd report = { .fd = report_fd };
+
+	(void)prctl(PR_SET_PDEATHSIG, SIGTERM);
+	/* It may have ended before that: nobody holds the other end then. */
+	if (poll(&report, 1, 0) > 0 && (report.revents & POLLERR) != 0)
+		_exit(EXIT_FAILURE);
 }
 
 static void run_daemon(const struct options *options,
@@ -209,6 +226,7 @@ int session_start(const struct options *options,
 				 strerror(errno));
 	if (daemon == 0) {
 		close_fd(take_fd(&receive));
+		end_with_parent(report);
 		run_daemon(options, policy, take_fd(&report));
 		_exit(EXIT_SUCCESS); /* what there is to say was reported */
 	}
