@@ -37,6 +37,20 @@ fails 0 "options" as sergio idshift run -o ro --userns=host "$src" "$mnt" -- \
 is "as the container sees it" "$output" 1000
 no_mount "options"
 
+no_daemon() {
+	[[ -z $(leftovers "$T") ]]
+}
+are_waiting() { # FIFO: who mounts, and the daemon that opens the fifo
+	local pid count=0
+	for pid in $(pgrep -u sergio -x idshift-mount); do
+		! grep -qzxF -- "--trace=$1" "/proc/$pid/cmdline" ||
+			count=$((count + 1))
+	done
+	((count == 2))
+}
+is_over() { # PID
+	! kill -0 "$1"
+}
 # Interrupted.
 for signal in TERM INT HUP; do
 	as_background sergio idshift run "$src" "$mnt" -- \
@@ -49,14 +63,27 @@ for signal in TERM INT HUP; do
 		"$((128 + $(kill -l "$signal")))"
 	no_mount "SIG$signal"
 done
+# While the mount is made: here a fifo is waited for that nobody reads.
+as sergio mkfifo "$T/home/sergio/fifo"
+for signal in TERM INT HUP QUIT; do
+	as_background sergio idshift run -o userns=host,caller=5:5 \
+		--trace="$T/home/sergio/fifo" "$src" "$mnt" -- touch "$src/started"
+	run=$!
+	ok "it waits" wait_for 5 are_waiting "$T/home/sergio/fifo"
+	kill "-$signal" "$run"
+	ok "it ends by SIG$signal" wait_for 5 is_over "$run"
+	kill -9 "$run" 2>/dev/null
+	wait "$run"
+	is "its exit code" "$?" "$((128 + $(kill -l "$signal")))"
+	ok "no daemon stays" wait_for 5 no_daemon
+	no_mount "SIG$signal"
+done
+ok "no command was run" test ! -e "$src/started"
 # What the command leaves running doesn't keep the mount.
 fails 0 "a process left in it" as sergio idshift run "$src" "$mnt" -- \
 	sh -c "cd '$mnt' && { sleep 3 >/dev/null 2>&1 & }"
 like "said so" "$output" "still in use"
 no_mount "a process left in it"
-no_daemon() {
-	[[ -z $(leftovers "$T") ]]
-}
 ok "its daemon ends with that process" wait_for 10 no_daemon
 
 # By a symbolic link; umount2(2) is told not to follow one.

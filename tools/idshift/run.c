@@ -69,6 +69,29 @@ static int wait_for(pid_t child)
 				     WEXITSTATUS(status);
 }
 
+/*
+ * Wait for a child, and hand on to it what would end us, which *ret_signal has
+ * then.  in_group: what comes from the terminal (SI_KERNEL) it has got as well.
+ */
+static int attend(pid_t child, const sigset_t *blocked, bool in_group,
+		  int *ret_signal)
+{
+	for (;;) {
+		siginfo_t info;
+		int signal = sigwaitinfo(blocked, &info), status;
+
+		if (signal > 0 && signal != SIGCHLD) {
+			*ret_signal = signal;
+			if (!in_group || info.si_code != SI_KERNEL)
+				(void)kill(child, signal);
+		}
+		if (waitpid(child, &status, WNOHANG) != child)
+			continue;
+		return WIFSIGNALED(status) ? CODE_SIGNAL + WTERMSIG(status) :
+					     WEXITSTATUS(status);
+	}
+}
+
 /* The one beside this program, else that of PATH. */
 static void find_mounter(char path[PATH_MAX])
 {
@@ -87,8 +110,12 @@ static void find_mounter(char path[PATH_MAX])
 	memcpy(path, name, sizeof(name));
 }
 
-/* argv: the words before "--", argv[0] ours to replace. */
-static int mount_it(int argc, char *const argv[], const sigset_t *mask)
+/*
+ * argv: the words before "--", argv[0] ours to replace.  It may take long: a
+ * source doesn't answer.
+ */
+static int mount_it(int argc, char *const argv[], const sigset_t *blocked,
+		    const sigset_t *mask, int *ret_signal)
 {
 	_cleanup_free_ char **words = calloc((size_t)argc + 1, sizeof(*words));
 	char path[PATH_MAX];
@@ -105,7 +132,7 @@ static int mount_it(int argc, char *const argv[], const sigset_t *mask)
 		complain_path("run", path, strerror(-r));
 		return CODE_FAILED;
 	}
-	return wait_for(child);
+	return attend(child, blocked, false, ret_signal);
 }
 
 struct mount {
@@ -161,42 +188,22 @@ static int unmount_it(const struct mount *mount, const sigset_t *mask)
 	return -EBUSY;
 }
 
-/*
- * Wait for the command, and hand on to it what would end us.  What comes from
- * the terminal (SI_KERNEL) the command has got as well.
- */
-static int attend(pid_t child, const sigset_t *blocked)
-{
-	for (;;) {
-		siginfo_t info;
-		int signal = sigwaitinfo(blocked, &info), status;
-
-		if (signal > 0 && signal != SIGCHLD &&
-		    info.si_code != SI_KERNEL)
-			(void)kill(child, signal);
-		if (waitpid(child, &status, WNOHANG) != child)
-			continue;
-		return WIFSIGNALED(status) ? CODE_SIGNAL + WTERMSIG(status) :
-					     WEXITSTATUS(status);
-	}
-}
-
 static int run_command(char *const argv[], const sigset_t *blocked,
 		       const sigset_t *before)
 {
 	static const struct timespec now = { 0 };
 	sigset_t ends = *blocked;
 	pid_t child = 0;
-	int r;
+	int got, r;
 
-	/* What came while the mount was made. */
+	/* What came since the mount was made. */
 	(void)sigdelset(&ends, SIGCHLD);
 	r = sigtimedwait(&ends, NULL, &now);
 	if (r > 0)
 		return CODE_SIGNAL + r;
 	r = start(argv[0], argv, before, false, &child);
 	if (r == 0)
-		return attend(child, blocked);
+		return attend(child, blocked, true, &got);
 	complain_path("run", argv[0], strerror(-r));
 	return r == -ENOENT ? CODE_NOT_FOUND : CODE_CANNOT_INVOKE;
 }
@@ -219,13 +226,41 @@ static int check(int argc, char *const argv[], struct options *ret,
 	return 0;
 }
 
+/* options: what the words up to argv[count] say, behind which the command is.
+ */
+static int mount_and_run(const struct options *options, int count,
+			 char *const argv[])
+{
+	_cleanup_free_ char *real = realpath(options->mountpoint, NULL);
+	/* If there is no such path, idshift-mount says so. */
+	struct mount mount = {
+		.path = real != NULL ? real : options->mountpoint,
+	};
+	bool was_there = mountpoint_is_ours(mount.path);
+	sigset_t blocked, before;
+	int got = 0, code;
+
+	block_signals(&blocked, &before);
+	code = mount_it(count, argv, &blocked, &before, &got);
+	mount.seen = mountpoint_is_ours(mount.path);
+	if (got != 0) {
+		/* Ended or not, it may have mounted before. */
+		if (code == 0 || (mount.seen && !was_there))
+			(void)unmount_it(&mount, &before);
+		return CODE_SIGNAL + got;
+	}
+	if (code != 0)
+		return CODE_FAILED; /* idshift-mount has said why */
+	code = run_command(argv + count + 1, &blocked, &before);
+	if (unmount_it(&mount, &before) < 0 && code == 0)
+		code = CODE_FAILED;
+	return code;
+}
+
 static int run(int argc, char *const argv[])
 {
 	struct error error = { .exit_code = EXIT_STATUS_OTHER };
 	struct options options = { .source = NULL };
-	_cleanup_free_ char *real = NULL;
-	struct mount mount = { .path = NULL };
-	sigset_t blocked, before;
 	int count = 1, code, r;
 
 	while (count < argc && strcmp(argv[count], "--") != 0)
@@ -241,19 +276,7 @@ static int run(int argc, char *const argv[])
 		return CODE_FAILED;
 	}
 	(void)signal(SIGCHLD, SIG_DFL); /* or nobody could be waited for */
-	block_signals(&blocked, &before);
-	real = realpath(options.mountpoint, NULL);
-	/* If there is no such path, idshift-mount says so. */
-	mount.path = real != NULL ? real : options.mountpoint;
-	code = mount_it(count, argv, &before);
-	if (code == 0) {
-		mount.seen = mountpoint_is_ours(mount.path);
-		code = run_command(argv + count + 1, &blocked, &before);
-		if (unmount_it(&mount, &before) < 0 && code == 0)
-			code = CODE_FAILED;
-	} else {
-		code = CODE_FAILED; /* idshift-mount has said why */
-	}
+	code = mount_and_run(&options, count, argv);
 	options_destroy(&options);
 	return code;
 }
@@ -268,8 +291,9 @@ const struct command command_run = {
 		"Mounts SOURCE as idshift-mount does with the same options, "
 		"runs the command,\n"
 		"unmounts.  SIGINT, SIGTERM, SIGHUP and SIGQUIT go to the "
-		"command; the mount\n"
-		"is removed then as well.\n"
+		"command, or\n"
+		"while the mount is made to idshift-mount; the mount is "
+		"removed then as well.\n"
 		"\n"
 		"Exit status: the command's, 128+N if signal N ended it; 125 "
 		"if the mount\n"
