@@ -25,6 +25,7 @@ userns_start sergio || exit 1
 	done
 	chmod 777 open; chmod 755 closed; chmod 700 secret; chmod 1777 sticky
 	chown 1000:2000 own; chmod 770 own; ln -s open/mine link; ln -s ../open open/back
+	ln -s all sticky/link
 	mkdir open/new; rmdir open/new; chown 1000 secret/none" || exit 1
 mkdir "$src/foreign"
 echo x >"$src/foreign/file"
@@ -61,7 +62,7 @@ for p in $paths; do
 		try sh -c '[ -e "$0" ] || exit 1; : >>"$0"' "$p"; echo "write $p $v"
 	fi
 	try chmod --reference="$p" "$p"; echo "chmod $p $v"
-	try chown -h "$((ME + 1))" "$p"; echo "chown $p $v"
+	try chown "$((ME + 1))" "$p"; echo "chown $p $v"
 	case $p in
 	*/prog) try "./$p"; echo "exec $p $v" ;;
 	esac
@@ -128,6 +129,17 @@ fails 0 "with it" explain --as=1001:1001:2000 write "$src/own/group"
 fails 1 "a sticky directory" explain --as=1001:1001 delete "$src/sticky/all"
 like "where to take that from" "$output" \
 	"idshift chmod -o map=g:shared:2000 -t '$src/sticky'$"
+fails 1 "a sticky directory's link" explain --as=1001:1001 delete \
+	"$src/sticky/link"
+like "the link itself" "$output" \
+	"idshift chown -h -o map=g:shared:2000 1001 '$src/sticky/link', or"
+remedy=${output#*the owner with: }
+ok "its remedy" as sergio bash -c "${remedy%%, or*}"
+fails 0 "was one" explain --as=1001:1001 delete "$src/sticky/link"
+is "what it leads to has its owner" "$("${ns[@]}" stat -c %u "$mnt/sticky/all")" 0
+fails 1 "chown of a link" explain --as=5:5 chown=9:9 "$src/link"
+like "is of what it leads to" "$output" \
+	"idshift chown -o map=g:shared:2000 9:9 '$src/open/mine'"
 fails 1 "another's file" explain --as=0:0 chown "$src/foreign/file"
 like "has no id" "$output" 'has no id in the container'
 like "what would mend that" "$output" 'chown -h 1000'

@@ -100,6 +100,13 @@ static void mend_chmod(FILE *out, const struct question *q, const char *who,
 	print_shell_path(out, object->path);
 }
 
+/* A link itself, where it is the object. */
+static void say_chown(FILE *out, const struct question *q,
+		      const struct object *o)
+{
+	say_command(out, q, S_ISLNK(o->stx.stx_mode) ? "chown -h" : "chown");
+}
+
 static void mend_owner(FILE *out, const struct question *q,
 		       const struct object *o)
 {
@@ -108,7 +115,7 @@ static void mend_owner(FILE *out, const struct question *q,
 		return;
 	}
 	(void)fputs("make the caller the owner with: ", out);
-	say_command(out, q, "chown");
+	say_chown(out, q, o);
 	(void)fprintf(out, "%u ", q->caller.uid.value);
 	print_shell_path(out, o->path);
 }
@@ -176,7 +183,7 @@ static void mend_give_away(FILE *out, const struct question *q,
 		return;
 	}
 	(void)fputs("do it as the container's root, or from here with: ", out);
-	say_command(out, q, "chown");
+	say_chown(out, q, o);
 	if (container_id_is_mapped(to.uid))
 		(void)fprintf(out, "%u", to.uid.value);
 	if (container_id_is_mapped(to.gid))

@@ -154,8 +154,7 @@ static int follow(struct walker *w, int fd, const char *name)
 /* Does the operation mean what a link at the end leads to? */
 static bool follows_last(enum operation operation)
 {
-	return operation != OP_DELETE && operation != OP_CREATE &&
-	       operation != OP_CHOWN;
+	return operation != OP_DELETE && operation != OP_CREATE;
 }
 
 static int missing(struct walker *w, bool last)
