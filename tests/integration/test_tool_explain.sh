@@ -186,6 +186,34 @@ else
 fi
 rmdir "$src/g"
 
+# With an ACL the mode's group bits are its mask.
+"${ns[@]}" sh -c "cd '$mnt/open' && echo x >masked && chown 5:7 masked &&
+	setfacl -m u:9:r,u:10:x,g::r,m::rw masked"
+ask() {
+	as sergio sh -c 'cd "$0" && exec idshift explain "$@" open/masked' \
+		"$src" "$@"
+}
+paste() { # CALLER WANTED-REMEDY: of a denied write
+	fails 1 "$1 may not write" ask --as="$1" write
+	is "the remedy" "${output##*$'\n'}" \
+		"  to mend it, in the container, run: $2 'open/masked'"
+	ok "can be run" "${ns[@]}" sh -c "cd '$mnt' && $2 open/masked"
+	fails 0 "$1 may" ask --as="$1" write
+}
+fails 1 "not in the group" ask --as=1000:1000 write
+is "nor would the group do" "${output#*group-add}" "$output"
+paste 1000:7 "setfacl -m g::rw,m::rw"
+fails 1 "not in the group" ask --as=1000:1000 write
+like "now it would do" "$output" 'podman run --group-add 7'
+fails 0 "in it" ask --as=1000:1000:7 write
+paste 9:9 "setfacl -m u:9:rw,m::rw"
+fails 1 "nobody else gains by it" ask --as=10:10 read
+"${ns[@]}" setfacl -m m::r "$mnt/open/masked"
+paste 9:9 "setfacl -m m::rw"
+"${ns[@]}" chmod g= "$mnt/open/masked"
+paste 1000:7 "setfacl -m g::rw,m::w"
+rm "$src/open/masked"
+
 # Names are the container's choice: a remedy can be pasted all the same.
 cd "$src" || exit
 "${ns[@]}" mkdir "$mnt/names"

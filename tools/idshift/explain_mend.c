@@ -20,9 +20,28 @@ const char *access_letters(unsigned int wanted)
 	return all[wanted & 7];
 }
 
-static bool class_grants(mode_t mode, int shift, unsigned int wanted)
+/* Would it be granted to the same caller, were these the object's owners? */
+static bool would_grant(const struct question *q, const struct verdict *v,
+			struct container_id uid, struct container_id gid)
 {
-	return (wanted & ~(unsigned int)(mode >> shift & 7)) == 0;
+	const struct access_object object = {
+		.uid = uid,
+		.gid = gid,
+		.mode = v->object->view.mode,
+		.acl = v->object->acl,
+	};
+
+	return access_check(&q->caller, &object, v->wanted, NULL) == 0;
+}
+
+static bool group_would_do(const struct question *q, const struct verdict *v)
+{
+	return would_grant(q, v, v->object->view.uid, q->caller.gid);
+}
+
+static bool owner_would_do(const struct question *q, const struct verdict *v)
+{
+	return would_grant(q, v, q->caller.uid, v->object->view.gid);
 }
 
 /* Does the mount, and idshift, change its owner and mode? */
@@ -142,13 +161,84 @@ static void mend_other(FILE *out, const struct question *q,
 {
 	const struct object *o = v->object;
 
-	if (class_grants(o->view.mode, 3, v->wanted)) {
+	if (group_would_do(q, v)) {
 		mend_group(out, o);
-	} else if (class_grants(o->view.mode, 6, v->wanted) && is_ours(q, o)) {
+	} else if (owner_would_do(q, v) && is_ours(q, o)) {
 		mend_owner(out, q, o);
 		(void)fputs(", or ", out);
 	}
 	mend_chmod(out, q, "o", 0, v->wanted, o);
+}
+
+/* The first with this tag, and of a named one this id. */
+static const struct acl_entry *find_entry(const struct acl *acl, uint16_t tag,
+					  uint32_t id)
+{
+	for (size_t i = 0; acl != NULL && i < acl->count; i++) {
+		const struct acl_entry *entry = &acl->entries[i];
+
+		if (entry->tag == tag &&
+		    (entry->id == id || (tag != ACL_USER && tag != ACL_GROUP)))
+			return entry;
+	}
+	return NULL;
+}
+
+/*
+ * Add what is wanted to an entry and to the mask, which setfacl(1) is told so
+ * that it doesn't make one that lets all other entries count.  `name`: of the
+ * entry, "" for the mask alone.
+ */
+static void mend_acl(FILE *out, const struct verdict *v,
+		     const struct acl_entry *entry, const char *name)
+{
+	const struct object *o = v->object;
+	const struct acl_entry *mask = find_entry(o->acl, ACL_MASK, ID_NONE);
+
+	(void)fputs("in the container, run: setfacl -m ", out);
+	if (name[0] != '\0')
+		(void)fprintf(out, "%s:%s,", name,
+			      access_letters(entry->perm | v->wanted));
+	(void)fprintf(
+		out, "m::%s ",
+		access_letters((mask != NULL ? mask->perm : 0U) | v->wanted));
+	print_shell_path(out, o->path);
+}
+
+static void mend_acl_by_hand(FILE *out, const struct object *o)
+{
+	(void)fputs("mend its ACL with getfacl and setfacl: ", out);
+	print_shell_path(out, o->path);
+}
+
+/* With a mask chmod(1)'s group bits are the mask's, not the group's. */
+static void mend_owning_group(FILE *out, const struct question *q,
+			      const struct verdict *v)
+{
+	const struct object *o = v->object;
+
+	if (find_entry(o->acl, ACL_MASK, ID_NONE) == NULL)
+		mend_chmod(out, q, "g", 3, v->wanted, o);
+	else if (is_ours(q, o))
+		mend_acl(out, v, find_entry(o->acl, ACL_GROUP_OBJ, ID_NONE),
+			 "g:");
+	else
+		mend_acl_by_hand(out, o);
+}
+
+static void mend_named_user(FILE *out, const struct question *q,
+			    const struct verdict *v)
+{
+	const struct object *o = v->object;
+	char name[16];
+
+	(void)snprintf(name, sizeof(name), "u:%u", q->caller.uid.value);
+	if (is_ours(q, o))
+		mend_acl(out, v,
+			 find_entry(o->acl, ACL_USER, q->caller.uid.value),
+			 name);
+	else
+		mend_acl_by_hand(out, o);
 }
 
 /* Capabilities don't count for what has no id in the container. */
@@ -164,7 +254,7 @@ static void mend_unmapped(FILE *out, const struct question *q,
 		return;
 	}
 	if (user && !changes && container_id_is_mapped(o->view.gid) &&
-	    class_grants(o->view.mode, 3, v->wanted))
+	    group_would_do(q, v))
 		mend_group(out, o);
 	(void)fprintf(out,
 		      "give %cid %u of the disk an id in the container: mount "
@@ -204,21 +294,23 @@ static void mend_rule(FILE *out, const struct question *q,
 		mend_chmod(out, q, "u", 6, v->wanted, o);
 		break;
 	case ACCESS_RULE_OWNING_GROUP:
-		mend_chmod(out, q, "g", 3, v->wanted, o);
+		mend_owning_group(out, q, v);
 		break;
 	case ACCESS_RULE_OTHER:
 		mend_other(out, q, v);
 		break;
 	case ACCESS_RULE_NAMED_USER:
-		(void)fprintf(out, "in the container, run: setfacl -m u:%u:%s ",
-			      q->caller.uid.value, access_letters(v->wanted));
-		print_shell_path(out, o->path);
+		mend_named_user(out, q, v);
+		break;
+	case ACCESS_RULE_MASK:
+		if (is_ours(q, o))
+			mend_acl(out, v, NULL, "");
+		else
+			mend_acl_by_hand(out, o);
 		break;
 	case ACCESS_RULE_NAMED_GROUP:
-	case ACCESS_RULE_MASK:
 	case ACCESS_RULE_BAD_ACL:
-		(void)fputs("mend its ACL with getfacl and setfacl: ", out);
-		print_shell_path(out, o->path);
+		mend_acl_by_hand(out, o);
 		break;
 	case ACCESS_RULE_UNMAPPED:
 		mend_unmapped(out, q, v);
