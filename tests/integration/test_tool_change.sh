@@ -85,6 +85,31 @@ both chmod 000 d/p
 both chmod 644 d/link
 both chown -R 0:0 d
 
+# Ids recorded under a larger map: nobody's, until chown replaces them.
+for dir in "$through" "$without"; do
+	as sergio setfattr -n user.containers.override_stat \
+		-v 70000:5:0644:file "$dir/d/f"
+done
+is "the mount shows nobody" "$("${ns[@]}" stat -c %u:%g "$mnt/d/f")" 65534:5
+like "stat as well" "$(tool stat d/f)" 'container +65534:5 0644'
+like "and why" "$(tool stat d/f)" 'uid: recorded, but the container has no such id'
+both chmod 600 d/f
+fails 1 "chmod" tool chmod 600 d/f
+like "how to mend it" "$output" "record another with 'idshift chown'"
+fails 1 "chown by the container's root" "${ns[@]}" chown 5:5 "$mnt/d/f"
+fails 1 "explained" tool explain --as=0:0 chown=5:5 d/f
+like "with the remedy" "$output" "record another owner with: idshift chown \
+5:5 'd/f', or forget what is recorded with: idshift clear 'd/f'\$"
+ok "what the container can't see --from can't either" \
+	tool chown --from=70000 1 d/f
+fails 1 "so it stays" tool explain --as=0:0 write d/f
+is "no map would help" "${output##*--map*}" "$output"
+ok "chown from here" tool chown 5:5 d/f
+fails 0 "explained" tool explain --as=0:0 chown=6:6 d/f
+as sergio setfattr -n user.containers.override_stat -v 5:5:0644:file "$through/d/f"
+both chmod 600 d/f
+both chmod 644 d/f
+
 # The database's records too: what a mount of each shows.
 both chown -R 21:22 d
 as sergio mkdir "$home/second"

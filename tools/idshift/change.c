@@ -18,28 +18,50 @@ int change_view(const struct change *change, int path_fd,
 		struct access_object *ret_object)
 {
 	struct disk_owner disk = backing_owner(stx);
+	struct view seen;
 	int r;
 
 	if (!view_is_ours(&change->target.policy, &disk))
 		return -EPERM;
 	r = records_view(&change->target.records, path_fd, stx, ret);
-	if (r == 0)
-		*ret_object = (struct access_object){
-			.uid = ret->uid,
-			.gid = ret->gid,
-			.mode = ret->mode,
-		};
-	return r;
+	if (r < 0)
+		return r;
+	seen = *ret;
+	(void)target_forget_strange_ids(&change->target.policy, &seen);
+	*ret_object = (struct access_object){
+		.uid = seen.uid,
+		.gid = seen.gid,
+		.mode = seen.mode,
+	};
+	return 0;
+}
+
+/* Has it all ids that the disk can give it?  What it lacks is recorded so. */
+static bool is_mapped_on_disk(const struct change *change, int path_fd,
+			      const struct statx *stx)
+{
+	struct view view;
+
+	return records_view(&change->target.records, path_fd, stx, &view) ==
+		       0 &&
+	       container_id_is_mapped(view.uid) &&
+	       container_id_is_mapped(view.gid);
 }
 
 /* Why the container's root may not either. */
-static void complain_permission(const struct change *change,
+static void complain_permission(const struct change *change, int path_fd,
 				const struct statx *stx, const char *path)
 {
 	struct disk_owner disk = backing_owner(stx);
 	char reason[160];
 
-	if (view_is_ours(&change->target.policy, &disk))
+	if (view_is_ours(&change->target.policy, &disk) &&
+	    is_mapped_on_disk(change, path_fd, stx))
+		(void)snprintf(reason, sizeof(reason),
+			       "the owner or group recorded for it is none of "
+			       "the container's; record another with 'idshift "
+			       "chown', or clear it");
+	else if (view_is_ours(&change->target.policy, &disk))
 		(void)snprintf(reason, sizeof(reason),
 			       "its owner or group, %u:%u on disk, has no id "
 			       "in the container; give it one, with "
@@ -77,7 +99,7 @@ static int visit(void *context, int path_fd, const struct statx *stx,
 	(void)sigprocmask(SIG_SETMASK, &before, NULL);
 	if (r != -EPERM)
 		return r;
-	complain_permission(change, stx, path);
+	complain_permission(change, path_fd, stx, path);
 	return 1;
 }
 

@@ -26,8 +26,8 @@ struct change {
 extern const struct access_caller change_caller;
 
 /*
- * The view, and the same for access.h's verdicts.  -EPERM for what is not
- * ours; -errno.
+ * The view, and for access.h's verdicts what the container sees of it, without
+ * ids recorded under a larger map.  -EPERM for what is not ours; -errno.
  */
 int change_view(const struct change *change, int path_fd,
 		const struct statx *stx, struct view *ret,

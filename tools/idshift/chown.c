@@ -46,9 +46,12 @@ static int apply(const struct change *change, int path_fd,
 
 	if (r < 0)
 		return r;
-	if (!matches(wanted->from.uid, view.uid) ||
-	    !matches(wanted->from.gid, view.gid))
+	if (!matches(wanted->from.uid, object.uid) ||
+	    !matches(wanted->from.gid, object.gid))
 		return 0;
+	/* Ids recorded under a larger map: this is how they are replaced. */
+	object.uid = view.uid;
+	object.gid = view.gid;
 	r = access_chown(&change_caller, &object, wanted->to.uid,
 			 wanted->to.gid, &mode, NULL);
 	if (r < 0)

@@ -39,6 +39,7 @@ struct object {
 	char *path;
 	struct statx stx;
 	struct view view;
+	bool strange;	 /* an id is recorded that the container lacks */
 	struct acl *acl; /* container ids; NULL: none */
 };
 

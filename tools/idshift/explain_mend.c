@@ -126,6 +126,18 @@ static void say_chown(FILE *out, const struct question *q,
 	say_command(out, q, S_ISLNK(o->stx.stx_mode) ? "chown -h" : "chown");
 }
 
+static void say_owner(FILE *out, const struct owner_spec *to)
+{
+	bool uid = container_id_is_mapped(to->uid);
+	bool gid = container_id_is_mapped(to->gid);
+
+	if (uid)
+		(void)fprintf(out, "%u", to->uid.value);
+	if (gid)
+		(void)fprintf(out, ":%u", to->gid.value);
+	(void)fputs(uid || gid ? " " : "U:G ", out);
+}
+
 static void mend_owner(FILE *out, const struct question *q,
 		       const struct object *o)
 {
@@ -161,7 +173,8 @@ static void mend_other(FILE *out, const struct question *q,
 {
 	const struct object *o = v->object;
 
-	if (group_would_do(q, v)) {
+	if (group_would_do(q, v) &&
+	    (!o->strange || container_id_is_mapped(o->view.gid))) {
 		mend_group(out, o);
 	} else if (owner_would_do(q, v) && is_ours(q, o)) {
 		mend_owner(out, q, o);
@@ -241,6 +254,19 @@ static void mend_named_user(FILE *out, const struct question *q,
 		mend_acl_by_hand(out, o);
 }
 
+/* Recorded under a larger map: that id can't be mapped, but replaced. */
+static void mend_record(FILE *out, const struct question *q,
+			const struct object *o)
+{
+	(void)fputs("record another owner with: ", out);
+	say_chown(out, q, o);
+	say_owner(out, &q->owner);
+	print_shell_path(out, o->path);
+	(void)fputs(", or forget what is recorded with: ", out);
+	say_command(out, q, "clear");
+	print_shell_path(out, o->path);
+}
+
 /* Capabilities don't count for what has no id in the container. */
 static void mend_unmapped(FILE *out, const struct question *q,
 			  const struct verdict *v)
@@ -249,6 +275,10 @@ static void mend_unmapped(FILE *out, const struct question *q,
 	bool changes = q->operation == OP_CHOWN || q->operation == OP_CHMOD;
 	bool user = !container_id_is_mapped(o->view.uid);
 
+	if (o->strange) {
+		mend_record(out, q, o);
+		return;
+	}
 	if (changes && !is_ours(q, o)) {
 		mend_on_disk(out, q, o);
 		return;
@@ -266,21 +296,17 @@ static void mend_unmapped(FILE *out, const struct question *q,
 static void mend_give_away(FILE *out, const struct question *q,
 			   const struct object *o)
 {
-	struct owner_spec to = q->owner;
-
 	if (!is_ours(q, o)) {
 		mend_on_disk(out, q, o);
 		return;
 	}
+	if (o->strange) {
+		mend_record(out, q, o);
+		return;
+	}
 	(void)fputs("do it as the container's root, or from here with: ", out);
 	say_chown(out, q, o);
-	if (container_id_is_mapped(to.uid))
-		(void)fprintf(out, "%u", to.uid.value);
-	if (container_id_is_mapped(to.gid))
-		(void)fprintf(out, ":%u", to.gid.value);
-	if (!container_id_is_mapped(to.uid) && !container_id_is_mapped(to.gid))
-		(void)fputs("U:G", out);
-	(void)fputc(' ', out);
+	say_owner(out, &q->owner);
 	print_shell_path(out, o->path);
 }
 

@@ -29,18 +29,6 @@ void way_destroy(struct way *way)
 	object_done(&way->final);
 }
 
-/* An id recorded under a larger map is nobody's in this container. */
-static void forget_strange_ids(const struct view_policy *policy,
-			       struct view *view)
-{
-	struct wire_id wire;
-
-	if (!userns_to_wire(&policy->userns_uid, view->uid, &wire))
-		view->uid = CONTAINER_ID(ID_NONE);
-	if (!userns_to_wire(&policy->userns_gid, view->gid, &wire))
-		view->gid = CONTAINER_ID(ID_NONE);
-}
-
 /* Takes ownership of fd. */
 static int object_load(const struct target *target, int fd, const char *above,
 		       const char *name, struct object *ret)
@@ -63,7 +51,8 @@ static int object_load(const struct target *target, int fd, const char *above,
 		r = records_view(&target->records, fd, &object.stx,
 				 &object.view);
 	if (r == 0) {
-		forget_strange_ids(&target->policy, &object.view);
+		object.strange = target_forget_strange_ids(&target->policy,
+							   &object.view);
 		r = records_acl_judged(&target->records, fd, &object.stx,
 				       &object.acl);
 	}

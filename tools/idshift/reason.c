@@ -7,12 +7,17 @@
 #include "idshift/backing.h"
 #include "idshift/records_side.h"
 
+#include "target.h"
+
 static const struct {
 	const char *word;
 	const char *text;
 } texts[REASON_COUNT] = {
 	[REASON_DISK] = { "disk", "the disk's, through the owner map" },
 	[REASON_RECORD] = { "record", "recorded: a container changed it" },
+	[REASON_RECORD_UNMAPPED] = { "record-unmapped",
+				     "recorded, but the container has no such "
+				     "id: it shows as 65534" },
 	[REASON_UNMAPPED] = { "unmapped", "the disk's, which has no id in the "
 					  "container: it shows as 65534" },
 	[REASON_UNMAPPED_OPTION] = { "unmapped=",
@@ -88,6 +93,20 @@ static void reason_recorded(const struct override_stat *record,
 				  REASON_HOST_CHMOD;
 }
 
+/* Recorded under a larger map than today's. */
+static void reason_strange(const struct view_policy *policy,
+			   struct explained *e)
+{
+	const struct view recorded = e->view;
+
+	if (!target_forget_strange_ids(policy, &e->view))
+		return;
+	if (!container_id_equal(recorded.uid, e->view.uid))
+		e->uid = REASON_RECORD_UNMAPPED;
+	if (!container_id_equal(recorded.gid, e->view.gid))
+		e->gid = REASON_RECORD_UNMAPPED;
+}
+
 int reason_find(const struct records *records, int path_fd,
 		const struct statx *stx, struct explained *ret)
 {
@@ -123,6 +142,7 @@ int reason_find(const struct records *records, int path_fd,
 		else
 			set_all(&e, REASON_MALFORMED);
 	}
+	reason_strange(records->policy, &e);
 	*ret = e;
 	return 0;
 }

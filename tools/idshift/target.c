@@ -108,6 +108,25 @@ void target_close(struct target *target)
 	target->records = (struct records){ .db = NULL };
 }
 
+bool target_forget_strange_ids(const struct view_policy *policy,
+			       struct view *view)
+{
+	struct wire_id wire;
+	bool found = false;
+
+	if (container_id_is_mapped(view->uid) &&
+	    !userns_to_wire(&policy->userns_uid, view->uid, &wire)) {
+		view->uid = CONTAINER_ID(ID_NONE);
+		found = true;
+	}
+	if (container_id_is_mapped(view->gid) &&
+	    !userns_to_wire(&policy->userns_gid, view->gid, &wire)) {
+		view->gid = CONTAINER_ID(ID_NONE);
+		found = true;
+	}
+	return found;
+}
+
 bool target_is_in_mount(int fd, char reason[TARGET_REASON_MAX])
 {
 	struct mountinfo info;

@@ -31,6 +31,13 @@ int target_open(const struct command_line *line, struct target *ret,
 void target_close(struct target *target);
 
 /*
+ * An id recorded under a larger map than today's is nobody's in this
+ * container, as the mount shows it.  true: there was such an id.
+ */
+bool target_forget_strange_ids(const struct view_policy *policy,
+			       struct view *view);
+
+/*
  * Path fd of a path of the user's; a link at its end is followed only if
  * asked for.  Its statx is *ret_stx.  -errno.
  */
