@@ -5,7 +5,7 @@
 . "$(dirname "$0")/lib.sh"
 need_root
 need_allow_other
-need_command setpriv setfacl
+need_command setpriv setfacl python3
 
 source_dir sergio src
 src=$dir
@@ -185,6 +185,83 @@ else
 	like "denied" "$output" '"allowed": false'
 fi
 rmdir "$src/g"
+
+# The kernel's own error, also where permissions are not what it is about.
+cat >"$T/try.py" <<'EOF2'
+import errno, os, sys
+def probe(path, flags):
+    os.close(os.open(path, flags | os.O_NONBLOCK))
+def execute(path):
+    pid = os.fork()
+    if pid == 0:
+        try:
+            os.execv(path, [path])
+        except OSError as e:
+            os._exit(e.errno)
+    status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    if status:
+        raise OSError(status, "")
+def delete(path):
+    try:
+        os.rmdir(path) if os.path.isdir(path) else os.unlink(path)
+    except OSError as e:
+        if e.errno != errno.ENOTEMPTY:
+            raise
+calls = {
+    "read": lambda p: probe(p, os.O_RDONLY),
+    "write": lambda p: probe(p, os.O_RDWR),
+    "exec": execute,
+    "chown": lambda p: os.chown(p, 0, 0),
+    "chmod": lambda p: os.chmod(p, 0o777),
+    "create": os.mkdir,
+    "delete": delete,
+}
+os.chdir(sys.argv[1])
+for line in sys.stdin:
+    op, path = line.split()
+    try:
+        calls[op](path)
+        print(op, path, 0)
+    except OSError as e:
+        print(op, path, errno.errorcode[e.errno])
+EOF2
+as sergio sh -c "mkdir '$src/kinds' && cd '$src/kinds' && mkdir -m 777 d &&
+	cp /bin/true f && mkfifo p && chmod 777 f p && ln -s d dl && ln -s f fl &&
+	ln -s f/ fs && ln -s d/ ds && ln -s dl dll && ln -s p pl && ln -s none nl"
+kinds=
+for path in d f p dl fl fs ds dll pl nl none; do
+	for op in read exec chown chmod create; do
+		kinds+="$op $path"$'\n'"$op $path/"$'\n'
+	done
+	kinds+="write $path/"$'\n'
+	[[ $path == d* ]] || kinds+="write $path"$'\n'
+done
+kinds=$(grep -v -e '^create none' -e '^write d' <<<"$kinds")
+compare_kinds() { # WHAT [OPTION...]
+	local what=$1 op path
+	shift
+	"${ns[@]}" python3 "$T/try.py" "$mnt/kinds" <<<"$kinds" >"$T/wanted"
+	while read -r op path; do
+		output=$(as sergio idshift explain --source="$src/kinds" \
+			--as=0:0 "$@" "$op" "$src/kinds/$path")
+		case $output in
+		allowed*) echo "$op $path 0" ;;
+		*) sed -n 's/^denied.*: \(E[A-Z]*\) (.*/'"$op ${path//\//\\/}"' \1/p' \
+			<<<"$output" ;;
+		esac
+	done <<<"$kinds" >"$T/got"
+	same "$what" "$T/got" "$T/wanted"
+}
+compare_kinds "all kinds of objects"
+kinds+=$(printf '\ndelete %s' f/ p/ dl/ fl/ fs/ nl/ none none/ d/x)
+compare_kinds "and what can't be deleted"
+kinds+=$(printf '\ndelete %s' d f p dl fl d/ dll; printf '\ncreate %s' new new/)
+ok "unmount" umount_fs sergio "$mnt"
+mount_fs sergio "$src" "$mnt" "${options[@]}" -o ro,cache=none || exit 1
+compare_kinds "read-only" -o ro
+ok "unmount" umount_fs sergio "$mnt"
+mount_fs sergio "$src" "$mnt" "${options[@]}" -o cache=none || exit 1
+rm -r "$src/kinds"
 
 # With an ACL the mode's group bits are its mask.
 "${ns[@]}" sh -c "cd '$mnt/open' && echo x >masked && chown 5:7 masked &&

@@ -56,6 +56,7 @@ enum why {
 	WHY_EXISTS,	   /* there is one already */
 	WHY_NO_NAME,	   /* the path ends in no name that could go */
 	WHY_NOT_DIRECTORY, /* and it is used as one */
+	WHY_NOT_REGULAR,   /* and it is to be executed */
 	WHY_LOOP,	   /* too many symbolic links */
 	WHY_COUNT,
 };

@@ -131,11 +131,24 @@ static void judge_chmod(const struct question *q, const struct object *object,
 		decide(ret, -EPERM, WHY_NOT_OURS, object);
 }
 
-static bool changes(enum operation operation)
+/* Does the file system change?  What is written to a fifo isn't kept in it. */
+static bool changes(enum operation operation, const struct way *way,
+		    const struct object *object)
 {
-	return operation == OP_WRITE || operation == OP_CREATE ||
-	       operation == OP_DELETE || operation == OP_CHOWN ||
-	       operation == OP_CHMOD;
+	mode_t mode = object->stx.stx_mode;
+
+	switch (operation) {
+	case OP_WRITE:
+		return S_ISREG(mode) || S_ISDIR(mode);
+	case OP_CREATE:
+		return way->is_new;
+	case OP_DELETE:
+	case OP_CHOWN:
+	case OP_CHMOD:
+		return true;
+	default:
+		return false;
+	}
 }
 
 static void judge_directory(const struct question *q,
@@ -151,11 +164,12 @@ static void judge_directory(const struct question *q,
 static void judge_exec(const struct question *q, const struct object *object,
 		       struct verdict *ret)
 {
-	if (q->target->options.noexec && S_ISREG(object->stx.stx_mode)) {
+	if (!S_ISREG(object->stx.stx_mode))
+		decide(ret, -EACCES, WHY_NOT_REGULAR, object);
+	else if (q->target->options.noexec)
 		decide(ret, -EACCES, WHY_NO_EXEC, object);
-		return;
-	}
-	judge_access(q, object, ACCESS_EXEC, ret);
+	else
+		judge_access(q, object, ACCESS_EXEC, ret);
 }
 
 void explain_judge(const struct question *question, const struct way *way,
@@ -165,7 +179,7 @@ void explain_judge(const struct question *question, const struct way *way,
 	const struct object *object =
 		way->final.fd >= 0 ? &way->final : &way->dir;
 
-	if (changes(question->operation) &&
+	if (changes(question->operation, way, object) &&
 	    question->target->options.read_only) {
 		decide(ret, -EROFS, WHY_READ_ONLY, object);
 		return;

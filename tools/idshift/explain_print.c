@@ -67,6 +67,9 @@ static void print_why(FILE *out, const struct question *q,
 	case WHY_NOT_DIRECTORY:
 		(void)fputs("It is not a directory.", out);
 		break;
+	case WHY_NOT_REGULAR:
+		(void)fputs("Only a regular file can be executed.", out);
+		break;
 	case WHY_LOOP:
 		(void)fputs("Too many symbolic links lead on from here.", out);
 		break;

@@ -68,6 +68,7 @@ struct walker {
 	const struct question *question;
 	struct way *way; /* dir: where we are */
 	char *rest;	 /* allocated; what is still to go */
+	bool slash;	 /* behind the name at hand */
 	size_t depth;	 /* below the source */
 	unsigned int links;
 	struct verdict *verdict;
@@ -109,6 +110,7 @@ static char *next_name(struct walker *w, bool *ret_last)
 	size_t len = strcspn(name, "/");
 	char *copy;
 
+	w->slash = name[len] == '/';
 	*ret_last = name[len + strspn(name + len, "/")] == '\0';
 	copy = strndup(name, len);
 	if (copy != NULL)
@@ -133,7 +135,8 @@ static int follow(struct walker *w, int fd, const char *name)
 			      "container");
 	if (++w->links > LINKS_MAX)
 		return deny(w, -ELOOP, WHY_LOOP, &w->way->dir);
-	if (asprintf(&longer, "%s/%s", text, w->rest) < 0)
+	/* What is to go begins with a slash, or is nothing. */
+	if (asprintf(&longer, "%s%s", text, w->rest) < 0)
 		return -ENOMEM;
 	free(w->rest);
 	w->rest = longer;
@@ -152,7 +155,25 @@ static int missing(struct walker *w, bool last)
 		w->way->is_new = true;
 		return 0;
 	}
+	/* The kernel asks the mount before it looks a name up to remove it. */
+	if (last && w->question->operation == OP_DELETE &&
+	    w->question->target->options.read_only)
+		return deny(w, -EROFS, WHY_READ_ONLY, &w->way->dir);
 	return deny(w, -ENOENT, WHY_MISSING, &w->way->dir);
+}
+
+/* A slash at the end: path_resolution(7) has it name a directory. */
+static int finish(struct walker *w)
+{
+	const struct object *object = &w->way->final;
+
+	if (!w->slash || S_ISDIR(object->stx.stx_mode) ||
+	    w->question->operation == OP_CREATE)
+		return 0;
+	if (w->question->operation == OP_DELETE &&
+	    w->question->target->options.read_only)
+		return 0;
+	return deny(w, -ENOTDIR, WHY_NOT_DIRECTORY, object);
 }
 
 /* 1: go on; 0: the end, or a verdict that denies; -errno. */
@@ -178,7 +199,7 @@ static int enter(struct walker *w, int fd, const char *name, bool last)
 	}
 	if (last) {
 		w->way->final = object;
-		return 0;
+		return finish(w);
 	}
 	object_done(&w->way->dir);
 	w->way->dir = object;
