@@ -15,24 +15,38 @@ static mode_t spread(mode_t rwx)
 	return rwx << 6 | rwx << 3 | rwx;
 }
 
-static int parse_octal(const char *text, struct symbolic_mode *ret)
+/* At least one digit; *text is what follows them then. */
+static int parse_digits(const char **text, mode_t *ret)
 {
-	size_t len = strspn(text, "01234567");
+	size_t len = strspn(*text, "01234567");
 	mode_t bits = 0;
 
-	if (text[len] != '\0')
+	if (len == 0)
 		return -EINVAL;
 	for (size_t i = 0; i < len; i++) {
-		bits = bits << 3 | (mode_t)(text[i] - '0');
+		bits = bits << 3 | (mode_t)((*text)[i] - '0');
 		if (bits > ALL_BITS)
 			return -EINVAL;
 	}
+	*text += len;
+	*ret = bits;
+	return 0;
+}
+
+static int parse_octal(const char *text, struct symbolic_mode *ret)
+{
+	const char *end = text;
+	mode_t bits;
+	int r = parse_digits(&end, &bits);
+
+	if (r < 0 || *end != '\0')
+		return -EINVAL;
 	ret->steps[0] = (struct symbolic_mode_step){
 		.op = '=',
 		.who = ALL_BITS,
 		.bits = bits,
-		.mentioned =
-			len < DIGITS_FOR_SET_IDS ? bits & SET_IDS : SET_IDS,
+		.mentioned = end - text < DIGITS_FOR_SET_IDS ? bits & SET_IDS :
+							       SET_IDS,
 	};
 	ret->count = 1;
 	return 0;
@@ -97,6 +111,14 @@ static const char *parse_permissions(const char *text,
 	}
 }
 
+/* Digits right of an operator mean all bits, whatever the umask is. */
+static int parse_all(const char **text, struct symbolic_mode_step *step)
+{
+	step->who = ALL_BITS;
+	step->mentioned = SET_IDS;
+	return parse_digits(text, &step->bits);
+}
+
 static bool is_operator(char c)
 {
 	return c == '+' || c == '-' || c == '=';
@@ -118,7 +140,14 @@ static int parse_symbols(const char *text, struct symbolic_mode *ret)
 			step = &ret->steps[ret->count++];
 			*step = (struct symbolic_mode_step){ .op = *text,
 							     .who = who };
-			text = parse_permissions(text + 1, step);
+			text++;
+			/* No class stands before them, nothing behind them. */
+			if (who == 0 && *text >= '0' && *text <= '7') {
+				if (parse_all(&text, step) < 0)
+					return -EINVAL;
+				break;
+			}
+			text = parse_permissions(text, step);
 		}
 		if (*text == '\0')
 			return 0;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The modes that chmod(1) takes: octal, or [ugoa]*[-+=][rwxXst]* and
- * [ugoa]*[-+=][ugo], several at commas, several operators in one.  Pure.
+ * [ugoa]*[-+=][ugo], several operators in one, or [-+=][0-7]+; several at
+ * commas.  Pure.
  */
 #ifndef IDSHIFT_SYMBOLIC_MODE_H
 #define IDSHIFT_SYMBOLIC_MODE_H

@@ -77,6 +77,10 @@ both chmod -R go-rwx d
 both chmod 0400 d/sub/g
 both chmod -R u=rwX,g=u-w,o+t d
 both chmod a+r,u-w,+x d/f
+both chmod +4755 d/f
+both chmod -7 d/f d/sub
+both chmod -6022,g+w d/sub
+both chmod =755 d/f d/sub
 both chmod -x d/f
 both chmod u+s,g+s,o=g d/hard
 both chmod 3777 d/group

@@ -62,6 +62,15 @@ static const struct mode_case cases[] = {
 	{ "u+r-w+x", S_IFREG | 0200, 0, 0500 },
 	{ "ug+rw,o-rwx", S_IFREG | 0007, 0, 0660 },
 	{ "u+", S_IFREG | 0644, 0, 0644 },
+	{ "+4755", S_IFREG | 0022, 077, 04777 },
+	{ "-7", S_IFREG | 0777, 077, 0770 },
+	{ "=755", S_IFREG | 07022, 077, 0755 },
+	{ "=755", S_IFDIR | 07022, 077, 0755 },
+	{ "-0", S_IFDIR | 06755, 0, 06755 },
+	{ "-6000", S_IFDIR | 06755, 0, 0755 },
+	{ "+2000", S_IFDIR | 0755, 0, 02755 },
+	{ "u=rwx,+7,-22", S_IFREG | 0070, 0, 0755 },
+	{ "+x+7", S_IFREG | 0644, 0, 0757 },
 };
 
 static void test_apply(void **state)
@@ -82,9 +91,10 @@ static void test_apply(void **state)
 static void test_refused(void **state)
 {
 	static const char *const texts[] = {
-		"",	"8",	"0o7",	 "10000", "777777",   "u",    "r",
-		"u+y",	"x+u",	"u+r,",	 ",u+r",  "u+r,,g+r", "u+rg", "u+ug",
-		"u+r ", " 644", "644,u", "-1",	  "+0644",
+		"",	"8",	"0o7",	 "10000",  "777777", "u",
+		"r",	"u+y",	"x+u",	 "u+r,",   ",u+r",   "u+r,,g+r",
+		"u+rg", "u+ug", "u+r ",	 " 644",   "644,u",  "u+7",
+		"+7r",	"+7+x", "a=755", "+10000", "-8",     "+r7",
 	};
 
 	(void)state;

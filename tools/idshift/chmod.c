@@ -22,12 +22,12 @@ struct wanted {
 	mode_t umask;
 };
 
-/* A mode such as -w or -x,g+s. */
+/* A mode such as -w, -22 or -x,g+s. */
 static bool is_mode(const char *word)
 {
 	return word[0] == '-' && word[1] != '\0' && word[1] != '-' &&
 	       word[1] != 'o' &&
-	       strspn(word + 1, "rwxXstugoa,+-=") == strlen(word + 1);
+	       strspn(word + 1, "rwxXstugoa,+-=01234567") == strlen(word + 1);
 }
 
 static int apply(const struct change *change, int path_fd,
