@@ -191,6 +191,12 @@ like "said so" "$output" "^idshift chown: uid '70000': the container has no"
 fails 2 "a name" tool chown root d
 fails 2 "no path" tool chown 5
 fails 2 "no mode" tool chmod 999 d/f
+for command in "chown 5" "chmod 600" clear; do
+	# shellcheck disable=SC2086
+	fails 2 "$command --json" tool $command --json d/f
+done
+is "said so" "$output" \
+	"idshift clear: option '--json': only of 'map', 'stat' and 'explain'"
 fails 2 "an unknown option" tool chown -x 5 d
 fails 2 "an unknown long option" tool chown --nothing=1 5 d
 fails 1 "no such file" tool chmod 644 nothing

@@ -31,6 +31,13 @@ int target_open_maps(const struct command_line *line, struct target *ret,
 		return error_set(error, EXIT_STATUS_USAGE,
 				 "option '--version': only of 'idshift'");
 	}
+	/* Those that have it take it before. */
+	if (target.options.json) {
+		options_destroy(&target.options);
+		return error_set(error, EXIT_STATUS_USAGE,
+				 "option '--json': only of 'map', 'stat' and "
+				 "'explain'");
+	}
 	r = situation_read(&target.options, &target.situation, error);
 	if (r < 0) {
 		options_destroy(&target.options);
