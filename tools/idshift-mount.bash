@@ -8,6 +8,7 @@ _idshift_mount_values() { # NAME: the words that its value may be
 	chown) echo "record disk ignore deny" ;;
 	cache) echo "auto none always" ;;
 	locks) echo "host local" ;;
+	sandbox) echo "on off" ;;
 	xattr) echo "rw none" ;;
 	passthrough) echo "auto off" ;;
 	map) echo "u: g: b:" ;;
@@ -16,7 +17,8 @@ _idshift_mount_values() { # NAME: the words that its value may be
 
 _idshift_mount_names="userns= uidmap= gidmap= map= owner= unmapped= chown=
 	xattr= locks= cache= attr_timeout= entry_timeout= negative_timeout=
-	passthrough= threads= max_fds= state= public ro rw noexec exec"
+	passthrough= sandbox= threads= max_fds= state= caller= run-as= trace=
+	resume= public ro rw noexec exec"
 
 # _idshift_mount_value NAME VALUE PREFIX: candidates for a value.
 _idshift_mount_value() {
@@ -37,6 +39,14 @@ _idshift_mount_value() {
 		;;
 	state)
 		mapfile -t COMPREPLY < <(compgen -d -P "$3" -- "$2")
+		return
+		;;
+	trace | resume)
+		mapfile -t COMPREPLY < <(compgen -f -P "$3" -- "$2")
+		return
+		;;
+	run-as)
+		mapfile -t COMPREPLY < <(compgen -u -P "$3" -- "$2")
 		return
 		;;
 	esac
