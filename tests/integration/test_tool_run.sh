@@ -175,4 +175,10 @@ is "a link" "$(why link)" "7:8 0777 record record link"
 like "where it is" "$(as sergio idshift stat "$src/link")" '(database)'
 like "a table" "$(as sergio idshift stat "$src/f" "$src/link")" \
 	'lrwxrwxrwx +7 +8  0777  1000  1000  record,record,link '
+# A name is the container's choice: no terminal is told anything by it.
+name=$'\e[1m\u009b1m\x9bä\x85'
+as sergio touch "$src/$name"
+is "its control characters" "$(as sergio idshift stat "$src/$name" | head -1)" \
+	"$src/?[1m??1m?ä?: file"
+as sergio rm "$src/$name"
 fails 1 "nothing" as sergio idshift stat "$src/f" "$src/none"

@@ -7,22 +7,6 @@
 
 #include "idshift/cleanup.h"
 
-void print_clean(FILE *out, const char *text)
-{
-	for (; *text != '\0'; text++) {
-		unsigned char c = (unsigned char)*text;
-
-		(void)fputc(c < 0x20 || c == 0x7f ? '?' : c, out);
-	}
-}
-
-void print_quoted(FILE *out, const char *text)
-{
-	(void)fputc('\'', out);
-	print_clean(out, text);
-	(void)fputc('\'', out);
-}
-
 /* Bytes of the character at `text`; 0: a control character, or no UTF-8. */
 static size_t printable_length(const char *text)
 {
@@ -45,6 +29,23 @@ static size_t printable_length(const char *text)
 	    (code >= 0xd800 && code < 0xe000))
 		return 0;
 	return len;
+}
+
+void print_clean(FILE *out, const char *text)
+{
+	while (*text != '\0') {
+		size_t len = printable_length(text);
+
+		(void)fwrite(len > 0 ? text : "?", 1, len > 0 ? len : 1, out);
+		text += len > 0 ? len : 1;
+	}
+}
+
+void print_quoted(FILE *out, const char *text)
+{
+	(void)fputc('\'', out);
+	print_clean(out, text);
+	(void)fputc('\'', out);
 }
 
 void print_shell_word(FILE *out, const char *text)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * What the tool says on standard error: one line each, "idshift COMMAND: ...".
- * Control characters in what users gave become '?'.
+ * Control characters in what users gave, and bytes that are no UTF-8, become
+ * '?'.
  */
 #ifndef IDSHIFT_TOOL_MESSAGE_H
 #define IDSHIFT_TOOL_MESSAGE_H
