@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # idshift explain says what the kernel does: a table of callers, operations
 # and paths, each done by a process in a user namespace through a mount.
+# time-limit: 600
 . "$(dirname "$0")/lib.sh"
 need_root
 need_allow_other
