@@ -69,15 +69,28 @@ static uid_t user_of(const char *options)
 	return (uid_t)user;
 }
 
+/* Before the mount point: the mount, its parent, the device, the root in it. */
+#define FIELDS_BEFORE_POINT 4
+
+static int take_point(const char *line, struct mountinfo *ret)
+{
+	for (int i = 0; i < FIELDS_BEFORE_POINT; i++) {
+		line += strcspn(line, " \n");
+		line += *line == ' ';
+	}
+	return take_field(&line, ret->point, sizeof(ret->point));
+}
+
 static int parse(const char *line, struct mountinfo *ret)
 {
 	const char *text = strstr(line, " - ");
-	int r;
+	int r = take_point(line, ret);
 
 	if (text == NULL)
 		return -ENOENT;
 	text += 3;
-	r = take_field(&text, ret->type, sizeof(ret->type));
+	if (r == 0)
+		r = take_field(&text, ret->type, sizeof(ret->type));
 	if (r == 0)
 		r = take_field(&text, ret->source, sizeof(ret->source));
 	if (r == 0)

@@ -9,12 +9,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <mntent.h>
+#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <linux/openat2.h>
@@ -140,4 +142,25 @@ int mountpoint_unmount_dead(const char *mountpoint)
 	    errno != ENOTCONN)
 		return -EINVAL;
 	return umount2(path, MNT_DETACH) < 0 ? -errno : 0;
+}
+
+/* As whoever it was mounted for. */
+static void run_fusermount(const char *mountpoint)
+{
+	char program[] = "fusermount3", u[] = "-u", z[] = "-z", q[] = "-q";
+	char end[] = "--";
+	char *argv[] = { program, u, z, q, end, (char *)mountpoint, NULL };
+	pid_t child;
+
+	if (posix_spawnp(&child, program, NULL, NULL, argv, environ) == 0)
+		(void)waitpid(child, NULL, 0);
+}
+
+void mountpoint_unmount(int fd, const char *mountpoint)
+{
+	char path[MOUNTPOINT_FD_PATH_MAX];
+
+	mountpoint_fd_path(fd, path);
+	if (umount2(path, MNT_DETACH) < 0 && errno == EPERM)
+		run_fusermount(mountpoint);
 }

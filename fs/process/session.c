@@ -4,7 +4,6 @@
 #define FUSE_USE_VERSION 314
 
 #include <errno.h>
-#include <fcntl.h>
 #include <fuse_lowlevel.h>
 #include <malloc.h>
 #include <stdio.h>
@@ -14,7 +13,6 @@
 #include <sys/stat.h>
 #include <syslog.h>
 
-#include "idshift/backing.h"
 #include "idshift/cleanup.h"
 #include "idshift/filesystem.h"
 #include "idshift/loop.h"
@@ -25,6 +23,7 @@
 #include "ending.h"
 #include "mount_fuse.h"
 #include "open_filesystem.h"
+#include "own_mount.h"
 #include "run_as.h"
 #include "watcher.h"
 
@@ -58,17 +57,6 @@ static void bound_free_memory(void)
 	(void)mallopt(M_TRIM_THRESHOLD, FREE_MAX);
 	(void)mallopt(M_ARENA_MAX, ARENAS_MAX);
 #endif
-}
-
-/* So that lookups can tell the mount when they meet it in the source. */
-static void learn_own_device(struct filesystem *fs, const char *mountpoint)
-{
-	struct statx stx;
-
-	/* Nobody answers requests yet: ask for what the kernel has. */
-	if (statx(AT_FDCWD, mountpoint, AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT, 0,
-		  &stx) == 0)
-		atomic_store(&fs->own_dev, backing_dev(&stx));
 }
 
 static void enter_sandbox(const struct run *run)
@@ -173,14 +161,17 @@ static int run_confined(struct run *run, struct error *error)
 /* From a mounted session to an unmounted one. */
 static int run_mounted(struct run *run, struct error *error)
 {
+	struct own_mount mount;
 	struct watcher watcher;
-	const struct options *options = run->options;
-	int r = watcher_start(
-		run->session,
-		options->run_as != NULL ? options->mountpoint : NULL, &watcher);
+	int fuse_fd = fuse_session_fd(run->session);
+	int r;
 
+	own_mount_learn(run->options->mountpoint, &mount);
+	/* So that lookups can tell it when they meet it in the source. */
+	atomic_store(&run->fs->own_dev, mount.dev);
+	r = watcher_start(&mount, fuse_fd, &watcher);
 	if (r < 0) {
-		fuse_session_unmount(run->session);
+		own_mount_unmount(&mount, fuse_fd);
 		return error_set(error, EXIT_STATUS_OTHER,
 				 "the process that unmounts: %s", strerror(-r));
 	}
@@ -192,7 +183,6 @@ static int run_mounted(struct run *run, struct error *error)
 			return run_as_failed(run->options, r, error);
 		}
 	}
-	learn_own_device(run->fs, run->options->mountpoint);
 	r = run_confined(run, error);
 	watcher_finish(&watcher, run->session);
 	return r;

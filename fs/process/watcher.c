@@ -6,16 +6,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <fuse_lowlevel.h>
-#include <poll.h>
 #include <signal.h>
-#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "idshift/cleanup.h"
-#include "idshift/mountpoint.h"
+#include "own_mount.h"
 
 /* Not that of the daemons: killall(1) and the like are for those. */
 #define NAME "idshift-watch"
@@ -61,27 +59,7 @@ static void open_null(void)
 	close_fd(fd);
 }
 
-/*
- * A user's directories are on the way of a root that mounts for him (run-as=):
- * what they are exchanged for while we wait must not lead elsewhere, which
- * umount2(2) alone would follow.
- */
-static void unmount_for_user(int fuse_fd, const char *mountpoint)
-{
-	struct pollfd gone = { .fd = fuse_fd };
-	char path[MOUNTPOINT_FD_PATH_MAX];
-	_cleanup_fd_ int fd = -1;
-
-	if (poll(&gone, 1, 0) == 1 && (gone.revents & POLLERR) != 0)
-		return;
-	fd = mountpoint_open(mountpoint);
-	if (fd < 0)
-		return;
-	mountpoint_fd_path(fd, path);
-	(void)umount2(path, MNT_DETACH);
-}
-
-static void watch(struct fuse_session *session, int end, const char *for_user)
+static void watch(const struct own_mount *mount, int fuse_fd, int end)
 {
 	const struct rlimit none = { .rlim_cur = 0, .rlim_max = 0 };
 	char byte;
@@ -92,23 +70,16 @@ static void watch(struct fuse_session *session, int end, const char *for_user)
 	(void)prctl(PR_SET_NAME, NAME, 0, 0, 0);
 	(void)setsid();
 	ignore_signals();
-	close_others(end, fuse_session_fd(session));
+	close_others(end, fuse_fd);
 	open_null();
 	if (chdir("/") < 0)
 		return;
 	while (read(end, &byte, 1) < 0 && errno == EINTR)
 		;
-	/*
-	 * Lazily, and only if this very mount is still there: the descriptor
-	 * that is kept for it polls as an error when it isn't.
-	 */
-	if (for_user != NULL)
-		unmount_for_user(fuse_session_fd(session), for_user);
-	else
-		fuse_session_unmount(session);
+	own_mount_unmount(mount, fuse_fd);
 }
 
-int watcher_start(struct fuse_session *session, const char *for_user,
+int watcher_start(const struct own_mount *mount, int fuse_fd,
 		  struct watcher *ret)
 {
 	_cleanup_fd_ int far = -1, near = -1;
@@ -123,7 +94,7 @@ int watcher_start(struct fuse_session *session, const char *for_user,
 	if (pid < 0)
 		return -errno;
 	if (pid == 0) {
-		watch(session, far, for_user);
+		watch(mount, fuse_fd, far);
 		_exit(0);
 	}
 	*ret = (struct watcher){ .pid = pid, .end = take_fd(&near) };

@@ -13,6 +13,7 @@
 #include <sys/types.h>
 
 struct fuse_session;
+struct own_mount;
 
 struct watcher {
 	pid_t pid;
@@ -22,12 +23,10 @@ struct watcher {
 #define WATCHER_NONE ((struct watcher){ .pid = -1, .end = -1 })
 
 /*
- * After mounting, before the sandbox and any thread.  0 or -errno.
- *
- * for_user  NULL, or the resolved mount point of a root that mounts for
- *           another user, who may have moved what is on the way
+ * After mounting, before the sandbox and any thread.  fuse_fd: of /dev/fuse.
+ * 0 or -errno.
  */
-int watcher_start(struct fuse_session *session, const char *for_user,
+int watcher_start(const struct own_mount *mount, int fuse_fd,
 		  struct watcher *ret);
 
 /*

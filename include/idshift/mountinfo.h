@@ -10,6 +10,7 @@
 struct mountinfo {
 	char type[64];	       /* of file system, with its subtype */
 	char source[PATH_MAX]; /* as given to mount(2) */
+	char point[PATH_MAX];  /* where it is, as the reader sees it */
 	uid_t user;	       /* of FUSE: who mounted, else root */
 };
 

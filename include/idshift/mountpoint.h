@@ -61,6 +61,12 @@ int mountpoint_open_as_user(const char *mountpoint, const char *user,
 #define MOUNTPOINT_FD_PATH_MAX 32
 void mountpoint_fd_path(int fd, char path[MOUNTPOINT_FD_PATH_MAX]);
 
+/*
+ * Lazily, the mount whose root this is a descriptor of; by fusermount3(1), who
+ * takes the path, where umount2(2) isn't allowed.
+ */
+void mountpoint_unmount(int fd, const char *mountpoint);
+
 /* As root: a dead mount of ours, and nothing else.  -errno. */
 int mountpoint_unmount_dead(const char *mountpoint);
 

@@ -59,10 +59,12 @@ static void test_fields(void **state)
 	assert_int_equal(mountinfo_find(file, 220, &info), 0);
 	assert_string_equal(info.type, "fuse.idshift-mount");
 	assert_string_equal(info.source, "/x y\\z");
+	assert_string_equal(info.point, "/a b");
 	assert_int_equal(info.user, 1000);
 	assert_int_equal(mountinfo_find(file, 22, &info), 0);
 	assert_string_equal(info.type, "ext4");
 	assert_string_equal(info.source, "/dev/sda1");
+	assert_string_equal(info.point, "/");
 	assert_int_equal(info.user, 0);
 	assert_int_equal(mountinfo_find(file, 23, &info), 0);
 	assert_string_equal(info.source, "proc");
@@ -79,11 +81,13 @@ static void test_not_found(void **state)
 	(void)state;
 	assert_int_equal(make_file("22 1 8:1 / / rw - ext4 /dev/sda1 rw\n"
 				   "24 22 0:6 / /bad\n"
-				   "25 22 0:6 / /bad - \n"),
+				   "25 22 0:6 / /bad - \n"
+				   "26 22\n"),
 			 0);
 	/* Not the start of another number. */
 	assert_int_equal(mountinfo_find(file, 2, &info), -ENOENT);
 	assert_int_equal(mountinfo_find(file, 24, &info), -ENOENT);
+	assert_int_equal(mountinfo_find(file, 26, &info), -ENOENT);
 	assert_int_equal(mountinfo_find(file, 25, &info), 0);
 	assert_string_equal(info.type, "");
 	assert_string_equal(info.source, "");

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The mount that this daemon has made, to be found again when it ends.  At its
+ * path there may be another by then, and it may be elsewhere: moved, below a
+ * directory that was renamed, covered, or kept by a container alone.  Nothing
+ * here asks the file system itself, which may be dead.
+ */
+#ifndef IDSHIFT_OWN_MOUNT_H
+#define IDSHIFT_OWN_MOUNT_H
+
+#include <stdint.h>
+
+struct own_mount {
+	const char *path; /* where it was made; of the caller */
+	uint64_t dev;	  /* its device; 0: it was not found */
+	uint64_t id;	  /* as in mountinfo; 0: not told before Linux 5.8 */
+	uint64_t unique;  /* never another mount's; 0: before Linux 6.8 */
+};
+
+/* Just after mounting on the resolved path. */
+void own_mount_learn(const char *path, struct own_mount *ret);
+
+/*
+ * An O_PATH descriptor of its root, wherever it is now, and the path it is at
+ * if that isn't NULL (PATH_MAX); fuse_fd: of /dev/fuse.  -errno: it is gone,
+ * covered, or can't be told from another.
+ */
+int own_mount_open(const struct own_mount *mount, int fuse_fd, char *ret_path);
+
+/* Lazily, and nothing else that may be in its place. */
+void own_mount_unmount(const struct own_mount *mount, int fuse_fd);
+
+#endif
