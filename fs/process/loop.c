@@ -22,6 +22,7 @@
 #include "idshift/filesystem.h"
 #include "idshift/one_cpu.h"
 #include "ending.h"
+#include "write_back.h"
 
 /* See loop_threads(). */
 #define THREADS_MIN 3u
@@ -84,7 +85,9 @@ struct loop {
 	unsigned int wanted;
 	bool watching; /* the watchdog is awake */
 	bool finished;
+	bool stopped; /* not told to end: there is nothing to serve */
 	int error;
+	struct write_back write_back;
 	_Atomic unsigned long requests;
 	struct one_cpu one_cpu;
 	struct worker *workers; /* max_threads; the first `threads` run */
@@ -104,6 +107,7 @@ static void finish(struct loop *loop)
 static void stop(struct loop *loop, int error)
 {
 	(void)pthread_mutex_lock(&loop->lock);
+	loop->stopped = true;
 	if (loop->error == 0)
 		loop->error = error;
 	(void)pthread_mutex_unlock(&loop->lock);
@@ -201,6 +205,17 @@ static ssize_t receive(struct worker *worker)
 	return got;
 }
 
+static void answer(struct worker *worker)
+{
+	struct loop *loop = worker->loop;
+	bool written_back = write_back_begin(
+		&loop->write_back, worker->buffer.mem, worker->buffer.size);
+
+	fuse_session_process_buf(loop->session, &worker->buffer);
+	if (written_back)
+		write_back_done(&loop->write_back);
+}
+
 static void *serve(void *data)
 {
 	struct worker *worker = data;
@@ -223,7 +238,7 @@ static void *serve(void *data)
 		}
 		atomic_fetch_add_explicit(&loop->requests, 1,
 					  memory_order_relaxed);
-		fuse_session_process_buf(loop->session, &worker->buffer);
+		answer(worker);
 	}
 	return NULL;
 }
@@ -434,13 +449,34 @@ static int make_nonblocking(int fd, int *ret_flags)
 	return 0;
 }
 
+static bool is_stopped(struct loop *loop)
+{
+	bool stopped;
+
+	(void)pthread_mutex_lock(&loop->lock);
+	stopped = loop->stopped;
+	(void)pthread_mutex_unlock(&loop->lock);
+	return stopped;
+}
+
+/* Until it ends; all is served meanwhile. */
+static void attend(struct loop *loop, const struct loop_ending *ending)
+{
+	ending_wait();
+	if (!is_stopped(loop)) {
+		ending->flush(ending->data);
+		write_back_wait(&loop->write_back);
+	}
+	ending->end_waiting(ending->data);
+}
+
 unsigned int loop_threads(unsigned int asked_for)
 {
 	return asked_for < THREADS_MIN ? THREADS_MIN : asked_for;
 }
 
 int loop_run(struct fuse_session *session, unsigned int max_threads,
-	     void (*before_end)(void *data), void *data)
+	     const struct loop_ending *ending)
 {
 	unsigned int cpus = cpu_count();
 	struct loop loop = {
@@ -470,8 +506,7 @@ int loop_run(struct fuse_session *session, unsigned int max_threads,
 	(void)pthread_cond_init(&loop.stir, NULL);
 	r = start(&loop, &dog);
 	if (r == 0) {
-		ending_wait();
-		before_end(data);
+		attend(&loop, ending);
 		finish(&loop);
 		(void)pthread_join(dog, NULL);
 		join_all(&loop);

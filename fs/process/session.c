@@ -43,6 +43,7 @@ struct run {
 	struct fuse_session *session;
 	int source_fd; /* a descriptor of its own of the source */
 	int target_fd; /* run-as=: the mount point, until it is mounted */
+	struct watcher watcher;
 	struct resume resume;
 };
 
@@ -85,11 +86,29 @@ static void enter_sandbox(const struct run *run)
 		syslog(LOG_INFO, "sandbox without %s", lacks);
 }
 
-static int serve(const struct run *run, struct error *error)
+static void flush(void *data)
+{
+	const struct run *run = data;
+
+	watcher_flush(&run->watcher);
+}
+
+static void end_waiting(void *data)
+{
+	const struct run *run = data;
+
+	filesystem_end_waiting(run->fs);
+}
+
+static int serve(struct run *run, struct error *error)
 {
 	const struct options *options = run->options;
-	int r = loop_run(run->session, options->threads, filesystem_end_waiting,
-			 run->fs);
+	const struct loop_ending ending = {
+		.flush = flush,
+		.end_waiting = end_waiting,
+		.data = run,
+	};
+	int r = loop_run(run->session, options->threads, &ending);
 
 	if (r < 0)
 		(void)error_set(error, EXIT_STATUS_OTHER, "serving '%s': %s",
@@ -162,14 +181,15 @@ static int run_confined(struct run *run, struct error *error)
 static int run_mounted(struct run *run, struct error *error)
 {
 	struct own_mount mount;
-	struct watcher watcher;
 	int fuse_fd = fuse_session_fd(run->session);
 	int r;
 
 	own_mount_learn(run->options->mountpoint, &mount);
 	/* So that lookups can tell it when they meet it in the source. */
 	atomic_store(&run->fs->own_dev, mount.dev);
-	r = watcher_start(&mount, fuse_fd, &watcher);
+	/* A trace tells of the container's requests alone. */
+	r = watcher_start(&mount, fuse_fd, run->options->trace == NULL,
+			  &run->watcher);
 	if (r < 0) {
 		own_mount_unmount(&mount, fuse_fd);
 		return error_set(error, EXIT_STATUS_OTHER,
@@ -179,12 +199,12 @@ static int run_mounted(struct run *run, struct error *error)
 	if (run->options->run_as != NULL) {
 		r = run_as_for_good(&run->fs->policy->acting);
 		if (r < 0) {
-			watcher_finish(&watcher, run->session);
+			watcher_finish(&run->watcher, run->session);
 			return run_as_failed(run->options, r, error);
 		}
 	}
 	r = run_confined(run, error);
-	watcher_finish(&watcher, run->session);
+	watcher_finish(&run->watcher, run->session);
 	return r;
 }
 
@@ -212,6 +232,7 @@ int session_run(const struct options *options, const struct view_policy *policy,
 		.events = events,
 		.source_fd = -1,
 		.target_fd = -1,
+		.watcher = WATCHER_NONE,
 		.resume = RESUME_NONE,
 	};
 	int r = 0;

@@ -6,36 +6,32 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <fuse_lowlevel.h>
+#include <poll.h>
 #include <signal.h>
+#include <stdbool.h>
+#include <sys/fsuid.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "idshift/cleanup.h"
+#include "idshift/clock.h"
+#include "idshift/descriptors.h"
+#include "idshift/mountpoint.h"
 #include "own_mount.h"
 
 /* Not that of the daemons: killall(1) and the like are for those. */
 #define NAME "idshift-watch"
 
-/* Before Linux 5.9, when few are open. */
-#define OPEN_MAX_GUESS 1024
+/* Words to it, a byte each. */
+#define FLUSH 'f'
+#define END 'e'
 
-/* All but two, so that nothing is held that the daemon gives up. */
-static void close_others(int a, int b)
-{
-	int low = a < b ? a : b, high = a < b ? b : a;
-	const unsigned int l = (unsigned int)low, h = (unsigned int)high;
-
-	if ((low == 0 || close_range(0, l - 1, 0) == 0) &&
-	    (h - l < 2 || close_range(l + 1, h - 1, 0) == 0) &&
-	    close_range(h + 1, ~0U, 0) == 0)
-		return;
-	for (int fd = 0; fd < OPEN_MAX_GUESS; fd++) {
-		if (fd != a && fd != b)
-			(void)close(fd);
-	}
-}
+/* A syncfs(2) takes less unless somebody is stuck. */
+#define FLUSH_NS INT64_C(4000000000)
+#define NS_PER_MS INT64_C(1000000)
 
 /* What ends the daemon by way of its process group or cgroup is no reason. */
 static void ignore_signals(void)
@@ -48,21 +44,78 @@ static void ignore_signals(void)
 		(void)sigaction(signals[i], &ignore, NULL);
 }
 
-/* fusermount3 must not find its standard descriptors closed. */
-static void open_null(void)
-{
-	int fd;
+/* What a watcher knows and holds. */
+struct watch {
+	const struct own_mount *mount;
+	int fuse_fd;
+	bool may_open;
+	int end;
+	int flushed;
+};
 
-	do
-		fd = open("/dev/null", O_RDWR);
-	while (fd >= 0 && fd <= STDERR_FILENO);
-	close_fd(fd);
+/*
+ * To open the root takes permission, which the container may have taken from
+ * us; root is a stranger to it, and its owner isn't.
+ */
+static int open_root(int fd)
+{
+	char path[MOUNTPOINT_FD_PATH_MAX];
+	struct statx stx;
+
+	if (geteuid() == 0 && statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC,
+				    STATX_UID | STATX_GID, &stx) == 0) {
+		(void)setfsgid(stx.stx_gid);
+		(void)setfsuid(stx.stx_uid);
+	}
+	mountpoint_fd_path(fd, path);
+	return open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 }
 
-static void watch(const struct own_mount *mount, int fuse_fd, int end)
+/*
+ * It may get stuck with a request that is.  So it holds no /dev/fuse: once the
+ * watcher and the daemon have none, all that waits for an answer ends.
+ */
+static void flush(const struct watch *watch)
 {
+	_cleanup_fd_ int fd =
+		own_mount_open(watch->mount, watch->fuse_fd, NULL);
+	const int keep[] = { watch->flushed, fd };
+	_cleanup_fd_ int root = -1;
+
+	descriptors_close_others(keep, sizeof(keep) / sizeof(keep[0]));
+	if (fd >= 0 && watch->may_open)
+		root = open_root(fd);
+	/* This one asks for no permission, nor for a way to the mount. */
+	if (root < 0 || syncfs(root) < 0)
+		sync();
+}
+
+/* Once: whoever has taken the daemon over may ask for more. */
+static void flush_apart(struct watch *watch)
+{
+	pid_t pid = watch->flushed < 0 ? -1 : fork();
+
+	if (pid == 0) {
+		flush(watch);
+		_exit(0);
+	}
+	close_fd(take_fd(&watch->flushed));
+}
+
+/* The daemon's next word; that of its death is the end. */
+static char next_word(int end)
+{
+	char word = END;
+
+	while (read(end, &word, 1) < 0 && errno == EINTR)
+		;
+	return word;
+}
+
+static void watch_daemon(struct watch *watch)
+{
+	const int keep[] = { watch->end, watch->flushed, watch->fuse_fd };
 	const struct rlimit none = { .rlim_cur = 0, .rlim_max = 0 };
-	char byte;
 
 	/* What the daemon may not do must not be done by way of us. */
 	(void)setrlimit(RLIMIT_CORE, &none);
@@ -70,35 +123,77 @@ static void watch(const struct own_mount *mount, int fuse_fd, int end)
 	(void)prctl(PR_SET_NAME, NAME, 0, 0, 0);
 	(void)setsid();
 	ignore_signals();
-	close_others(end, fuse_fd);
-	open_null();
+	descriptors_close_others(keep, sizeof(keep) / sizeof(keep[0]));
+	/* fusermount3 must not find its standard descriptors closed. */
+	descriptors_open_standard();
 	if (chdir("/") < 0)
 		return;
-	while (read(end, &byte, 1) < 0 && errno == EINTR)
-		;
-	own_mount_unmount(mount, fuse_fd);
+	while (next_word(watch->end) == FLUSH)
+		flush_apart(watch);
+	own_mount_unmount(watch->mount, watch->fuse_fd);
 }
 
-int watcher_start(const struct own_mount *mount, int fuse_fd,
-		  struct watcher *ret)
+/* A pipe, its ends to be closed with the scope. */
+static int make_pipe(int *ret_read, int *ret_write)
 {
-	_cleanup_fd_ int far = -1, near = -1;
 	int fds[2];
-	pid_t pid;
 
 	if (pipe2(fds, O_CLOEXEC) < 0)
 		return -errno;
-	far = fds[0];
-	near = fds[1];
+	*ret_read = fds[0];
+	*ret_write = fds[1];
+	return 0;
+}
+
+int watcher_start(const struct own_mount *mount, int fuse_fd, bool may_open,
+		  struct watcher *ret)
+{
+	_cleanup_fd_ int far = -1, near = -1, flushed = -1, flushing = -1;
+	pid_t pid;
+	int r = make_pipe(&far, &near);
+
+	if (r == 0)
+		r = make_pipe(&flushed, &flushing);
+	if (r < 0)
+		return r;
 	pid = fork();
 	if (pid < 0)
 		return -errno;
 	if (pid == 0) {
-		watch(mount, fuse_fd, far);
+		struct watch watch = {
+			.mount = mount,
+			.fuse_fd = fuse_fd,
+			.may_open = may_open,
+			.end = far,
+			.flushed = flushing,
+		};
+
+		watch_daemon(&watch);
 		_exit(0);
 	}
-	*ret = (struct watcher){ .pid = pid, .end = take_fd(&near) };
+	*ret = (struct watcher){ .pid = pid,
+				 .end = take_fd(&near),
+				 .flushed = take_fd(&flushed) };
 	return 0;
+}
+
+static int tell(const struct watcher *watcher, char word)
+{
+	return write(watcher->end, &word, 1) < 0 ? -errno : 0;
+}
+
+void watcher_flush(const struct watcher *watcher)
+{
+	struct pollfd flushed = { .fd = watcher->flushed };
+	int64_t end = clock_ns(CLOCK_MONOTONIC) + FLUSH_NS, left = FLUSH_NS;
+
+	/* Whoever has made the mount itself keeps it. */
+	if (watcher->pid < 0 || tell(watcher, FLUSH) < 0)
+		return;
+	/* One signal to end is often followed by another. */
+	while (left > 0 && poll(&flushed, 1, (int)(left / NS_PER_MS) + 1) < 0 &&
+	       errno == EINTR)
+		left = end - clock_ns(CLOCK_MONOTONIC);
 }
 
 void watcher_finish(struct watcher *watcher, struct fuse_session *session)
@@ -110,11 +205,11 @@ void watcher_finish(struct watcher *watcher, struct fuse_session *session)
 	 */
 	(void)dup2(watcher->end, fuse_session_fd(session));
 	/* Its death is as good. */
-	if (write(watcher->end, "", 1) < 0)
-		errno = 0;
+	(void)tell(watcher, END);
 	while (waitpid(watcher->pid, NULL, 0) < 0 && errno == EINTR)
 		;
 	fuse_session_unmount(session);
 	close_fd(watcher->end);
+	close_fd(watcher->flushed);
 	*watcher = WATCHER_NONE;
 }

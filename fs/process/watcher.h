@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * A process outside of the sandbox that unmounts when the daemon has ended,
- * be it killed.  It does nothing else and hears nothing from the daemon but
- * its end.
+ * be it killed; and before, if it is told to end, has the kernel write what
+ * it holds.  It does nothing else and hears nothing else from the daemon.
  *
  * The daemon itself can't: umount2(2) is closed to it, and fusermount3, which
- * an ordinary user unmounts by, is setuid.
+ * an ordinary user unmounts by, is setuid.  To open the mount is closed to it
+ * too, and would keep it busy.
  */
 #ifndef IDSHIFT_WATCHER_H
 #define IDSHIFT_WATCHER_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 struct fuse_session;
@@ -17,17 +19,25 @@ struct own_mount;
 
 struct watcher {
 	pid_t pid;
-	int end; /* open until the daemon has ended */
+	int end;     /* open until the daemon has ended */
+	int flushed; /* closed at the other end when that is done */
 };
 
-#define WATCHER_NONE ((struct watcher){ .pid = -1, .end = -1 })
+#define WATCHER_NONE ((struct watcher){ .pid = -1, .end = -1, .flushed = -1 })
 
 /*
- * After mounting, before the sandbox and any thread.  fuse_fd: of /dev/fuse.
- * 0 or -errno.
+ * After mounting, before the sandbox and any thread.  fuse_fd: of /dev/fuse;
+ * may_open: the mount to flush it, which is a request like others; the whole
+ * machine is flushed otherwise.  0 or -errno.
  */
-int watcher_start(const struct own_mount *mount, int fuse_fd,
+int watcher_start(const struct own_mount *mount, int fuse_fd, bool may_open,
 		  struct watcher *ret);
+
+/*
+ * Dirty pages of the mount are sent to the daemon, which must be serving; for
+ * some seconds at most, as whoever holds a page may be stuck.  Once.
+ */
+void watcher_flush(const struct watcher *watcher);
 
 /*
  * Have it unmount, unless that has happened, and wait until it has.  The

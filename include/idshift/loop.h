@@ -20,12 +20,20 @@ struct fuse_session;
  */
 unsigned int loop_threads(unsigned int asked_for);
 
+/* Called before the end, in this order, while requests are still answered. */
+struct loop_ending {
+	/* Have the kernel write what it holds; not when the mount is gone. */
+	void (*flush)(void *data);
+	/* For what waits for a request. */
+	void (*end_waiting)(void *data);
+	void *data;
+};
+
 /*
  * Serve until the session is unmounted or a signal tells to end, by at most
- * loop_threads(max_threads) threads.  before_end() is called while requests
- * are still answered, for what waits for one.  0 or -errno.
+ * loop_threads(max_threads) threads.  0 or -errno.
  */
 int loop_run(struct fuse_session *session, unsigned int max_threads,
-	     void (*before_end)(void *data), void *data);
+	     const struct loop_ending *ending);
 
 #endif

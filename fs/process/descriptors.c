@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "idshift/descriptors.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <unistd.h>
+
+#include "idshift/cleanup.h"
+
+/* Before Linux 5.9, when few are open. */
+#define OPEN_MAX_GUESS 1024
+
+void descriptors_open_standard(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	close_fd(fd);
+}
+
+/* The lowest of them from `from` on; UINT_MAX: none. */
+static unsigned int next_kept(const int *keep, size_t count, unsigned int from)
+{
+	unsigned int lowest = UINT_MAX;
+
+	for (size_t i = 0; i < count; i++) {
+		const unsigned int fd = (unsigned int)keep[i];
+
+		if (keep[i] >= 0 && fd >= from && fd < lowest)
+			lowest = fd;
+	}
+	return lowest;
+}
+
+static void close_up_to(unsigned int first, unsigned int end)
+{
+	if (first == end || close_range(first, end - 1, 0) == 0)
+		return;
+	for (; first < end && first < OPEN_MAX_GUESS; first++)
+		(void)close((int)first);
+}
+
+void descriptors_close_others(const int *keep, size_t count)
+{
+	unsigned int from = 0, kept;
+
+	while ((kept = next_kept(keep, count, from)) != UINT_MAX) {
+		close_up_to(from, kept);
+		from = kept + 1;
+	}
+	close_up_to(from, UINT_MAX);
+}

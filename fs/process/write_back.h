@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Writes that the kernel makes of its own accord, of what was stored in mapped
+ * pages or in its cache.  They are sent behind the back of who asks for them:
+ * syncfs(2) doesn't wait for their answers.
+ */
+#ifndef IDSHIFT_WRITE_BACK_H
+#define IDSHIFT_WRITE_BACK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Zero at first; of all threads. */
+struct write_back {
+	_Atomic unsigned long begun;
+	_Atomic unsigned long done;
+};
+
+/* Is it such a write?  Then it has begun, and is to be told as done. */
+bool write_back_begin(struct write_back *writes, const void *request,
+		      size_t size);
+void write_back_done(struct write_back *writes);
+
+/* Until there is none and none has come for a moment; for a second at most. */
+void write_back_wait(struct write_back *writes);
+
+#endif
