@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "idshift/descriptors.h"
 #include "idshift/options.h"
 #include "idshift/prepare.h"
 #include "idshift/print_map.h"
@@ -39,8 +40,10 @@ int main(int argc, char **argv)
 {
 	struct options options;
 	struct error error = { .exit_code = EXIT_STATUS_OTHER };
-	int r = options_parse(argc, argv, &options, &error);
+	int r;
 
+	descriptors_open_standard();
+	r = options_parse(argc, argv, &options, &error);
 	if (r == 0) {
 		if (options.action == ACTION_HELP)
 			(void)fputs(options_help, stdout);

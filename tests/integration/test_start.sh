@@ -1,0 +1,32 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# What a daemon makes of what it is started with: descriptors that are closed,
+# or that it inherits.
+. "$(dirname "$0")/lib.sh"
+need_root
+need_allow_other
+home=$T/home/sergio
+mnt=$home/mnt
+source_dir sergio src
+src=$dir
+as sergio sh -c "mkdir '$mnt'; echo text >'$src/file'"
+bed_mounts+=("$mnt")
+mounted() {
+	grep -cF " $mnt " /proc/self/mountinfo
+}
+
+# --- without standard descriptors ----------------------------------------------
+
+for closed in "0<&-" "1>&-" "2>&-" "0<&- 1>&-" "0<&- 2>&-" "1>&- 2>&-" \
+	"0<&- 1>&- 2>&-"; do
+	as sergio timeout -k 1 10 sh -c \
+		"exec idshift-mount '$src' '$mnt' $closed" 2>"$T/log/closed"
+	is "$closed: mounts" "$? $(mounted)" "0 1"
+	is "$closed: serves" "$(as sergio timeout 5 cat "$mnt/file" 2>&1)" text
+	as sergio timeout 5 sh -c "echo new >'$mnt/new'"
+	is "$closed: writes" "$(cat "$src/new")" new
+	as sergio fusermount3 -u "$mnt"
+	ok "$closed: ends" wait_no_leftovers "$T"
+done
+fails 5 "an error without standard error" as sergio timeout -k 1 10 \
+	sh -c "exec idshift-mount '$src' '$home/none' 2>&-"
