@@ -43,6 +43,7 @@ int main(int argc, char **argv)
 	int r;
 
 	descriptors_open_standard();
+	descriptors_note_inherited();
 	r = options_parse(argc, argv, &options, &error);
 	if (r == 0) {
 		if (options.action == ACTION_HELP)

@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <limits.h>
+#include <sys/select.h>
 #include <unistd.h>
 
 #include "idshift/cleanup.h"
@@ -18,6 +19,24 @@ void descriptors_open_standard(void)
 		fd = open("/dev/null", O_RDWR);
 	while (fd >= 0 && fd <= STDERR_FILENO);
 	close_fd(fd);
+}
+
+/* Up to FD_SETSIZE: shells and supervisors give low numbers. */
+static fd_set inherited;
+
+/* What this program opens is close-on-exec. */
+void descriptors_note_inherited(void)
+{
+	for (int fd = STDERR_FILENO + 1; fd < FD_SETSIZE; fd++)
+		if (fcntl(fd, F_GETFD) == 0)
+			FD_SET(fd, &inherited);
+}
+
+void descriptors_close_inherited(int spare)
+{
+	for (int fd = STDERR_FILENO + 1; fd < FD_SETSIZE; fd++)
+		if (fd != spare && FD_ISSET(fd, &inherited))
+			(void)close(fd);
 }
 
 /* The lowest of them from `from` on; UINT_MAX: none. */

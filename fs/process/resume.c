@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <fuse_lowlevel.h>
+#include <limits.h>
 #include <linux/fuse.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -14,6 +15,7 @@
 
 #include "idshift/cleanup.h"
 #include "idshift/init_flags.h"
+#include "idshift/number.h"
 
 /* Linux 6.9; include/uapi/linux/fuse.h. */
 #define NOTIFY_RESEND 7
@@ -21,11 +23,23 @@
 /* What the kernel wants room for at least: FUSE_MIN_READ_BUFFER. */
 #define READ_MIN 8192
 
+#define DESCRIPTOR_PREFIX "/dev/fd/"
+
 bool resume_is_descriptor(const char *mountpoint)
 {
-	static const char prefix[] = "/dev/fd/";
+	return strncmp(mountpoint, DESCRIPTOR_PREFIX,
+		       sizeof(DESCRIPTOR_PREFIX) - 1) == 0;
+}
 
-	return strncmp(mountpoint, prefix, sizeof(prefix) - 1) == 0;
+int resume_descriptor(const char *mountpoint)
+{
+	const char *text = mountpoint + sizeof(DESCRIPTOR_PREFIX) - 1;
+	uint64_t fd;
+
+	if (!resume_is_descriptor(mountpoint) ||
+	    number_parse(text, strlen(text), INT_MAX, &fd) < 0)
+		return -1;
+	return (int)fd;
 }
 
 static bool is_init(const struct resume *resume)

@@ -19,6 +19,8 @@
 #include <unistd.h>
 
 #include "idshift/cleanup.h"
+#include "idshift/descriptors.h"
+#include "idshift/resume.h"
 
 /*
  * A new mount's root has uid 0 in the kernel until its first GETATTR: a
@@ -117,8 +119,16 @@ struct report {
 	struct error error;
 };
 
-static void send_report(int *fd, const struct report *report)
+struct background {
+	const struct options *options;
+	int report_fd;
+};
+
+static void send_report(struct background *background,
+			const struct report *report)
 {
+	int *fd = &background->report_fd;
+
 	if (*fd < 0)
 		return;
 	if (write(*fd, report, sizeof(*report)) < 0)
@@ -129,10 +139,12 @@ static void send_report(int *fd, const struct report *report)
 static void background_mounted(void *context)
 {
 	struct report report = { .result = 0 };
-	int *fd = context;
+	struct background *background = context;
 
 	/* Paths that the user gave are open now: keep no directory busy. */
 	(void)!chdir("/");
+	descriptors_close_inherited(
+		resume_descriptor(background->options->mountpoint));
 	/* From here on nobody reads what is printed. */
 	_cleanup_fd_ int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
@@ -142,7 +154,7 @@ static void background_mounted(void *context)
 		(void)dup2(null, STDERR_FILENO);
 	}
 	(void)prctl(PR_SET_PDEATHSIG, 0);
-	send_report(fd, &report);
+	send_report(background, &report);
 }
 
 /*
@@ -162,16 +174,20 @@ static void end_with_parent(int report_fd)
 static void run_daemon(const struct options *options,
 		       const struct view_policy *policy, int report_fd)
 {
+	struct background background = {
+		.options = options,
+		.report_fd = report_fd,
+	};
 	const struct session_events events = {
 		.mounted = background_mounted,
-		.context = &report_fd,
+		.context = &background,
 	};
 	struct report report = { .result = 0 };
 
 	(void)setsid();
 	report.result = session_run(options, policy, &events, &report.error);
 	if (report.result < 0)
-		send_report(&report_fd, &report);
+		send_report(&background, &report);
 }
 
 static int await_daemon(pid_t daemon, int report_fd,

@@ -11,6 +11,14 @@
  */
 void descriptors_open_standard(void);
 
+/*
+ * Then: those from 3 on that somebody else has opened.  A daemon closes them
+ * when it no longer needs what was named by them: a flock(2) or a pipe would be
+ * held for as long as it runs.  spare: but this one; -1: none.
+ */
+void descriptors_note_inherited(void);
+void descriptors_close_inherited(int spare);
+
 /* Close all but these, in any order; negative ones are none. */
 void descriptors_close_others(const int *keep, size_t count);
 

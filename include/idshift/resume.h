@@ -23,6 +23,8 @@ struct fuse_session;
 
 /* Is this MOUNTPOINT a mount's descriptor: /dev/fd/N? */
 bool resume_is_descriptor(const char *mountpoint);
+/* N; -1: it isn't. */
+int resume_descriptor(const char *mountpoint);
 
 /* An INIT is a header and some flags; room for those to come. */
 #define RESUME_INIT_MAX 512

@@ -30,3 +30,20 @@ for closed in "0<&-" "1>&-" "2>&-" "0<&- 1>&-" "0<&- 2>&-" "1>&- 2>&-" \
 done
 fails 5 "an error without standard error" as sergio timeout -k 1 10 \
 	sh -c "exec idshift-mount '$src' '$home/none' 2>&-"
+
+# --- with those of others ------------------------------------------------------
+
+# Who holds a lock, and waits for a pipe's end, has them back.
+as sergio touch "$home/lock"
+# shellcheck disable=SC2016
+ok "the parent's are not kept" as sergio timeout 10 sh -c '
+	exec 9>"$1/lock" && flock 9 && idshift-mount "$2" "$3" 8>"$1/lock" |
+		cat && exec 9>&- && flock -n "$1/lock" true' - "$home" "$src" "$mnt"
+is "it serves" "$(as sergio cat "$mnt/file")" text
+ok "unmount" as sergio fusermount3 -u "$mnt"
+# What an option names by its number is opened first.
+ok "a trace to a descriptor" as sergio sh -c "exec 7>>'$home/trace' &&
+	idshift-mount -o userns=host,caller=5:5,trace=/dev/fd/7 '$src' '$mnt'"
+as sergio mkdir "$mnt/no" 2>/dev/null
+like "is written" "$(cat "$home/trace")" 'EACCES'
+ok "unmount" as sergio fusermount3 -u "$mnt"
