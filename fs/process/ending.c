@@ -45,12 +45,19 @@ int ending_begin(void)
 {
 	static const int signals[] = { SIGHUP, SIGINT, SIGTERM };
 	int r = sem_init(&told, 0, 0) < 0 ? -errno : 0;
+	sigset_t unblocked;
 
+	(void)sigemptyset(&unblocked);
 	for (size_t i = 0; r == 0 && i < sizeof(signals) / sizeof(signals[0]);
-	     i++)
+	     i++) {
+		(void)sigaddset(&unblocked, signals[i]);
 		r = handle(signals[i], handle_signal);
+	}
 	if (r == 0)
 		r = handle(SIGPIPE, SIG_IGN);
 	/* Who opens what is leased makes the kernel send it (fcntl(2)). */
-	return r < 0 ? r : handle(SIGIO, SIG_IGN);
+	if (r == 0)
+		r = handle(SIGIO, SIG_IGN);
+	/* A parent that waits for them by sigwait(3) leaves them blocked. */
+	return r < 0 ? r : -pthread_sigmask(SIG_UNBLOCK, &unblocked, NULL);
 }

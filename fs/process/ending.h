@@ -8,8 +8,8 @@
 
 /*
  * From here on SIGHUP, SIGINT and SIGTERM tell it, SIGPIPE and SIGIO do
- * nothing; those that are ignored stay so, as nohup(1) wants it.  Once; before
- * the functions below.  0 or -errno.
+ * nothing; those that are ignored stay so, as nohup(1) wants it, and those that
+ * are blocked don't.  Once; before the functions below.  0 or -errno.
  */
 int ending_begin(void);
 

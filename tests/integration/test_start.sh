@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # What a daemon makes of what it is started with: descriptors that are closed,
-# or that it inherits.
+# or that it inherits, signals that are blocked.
 . "$(dirname "$0")/lib.sh"
 need_root
 need_allow_other
@@ -47,3 +47,20 @@ ok "a trace to a descriptor" as sergio sh -c "exec 7>>'$home/trace' &&
 as sergio mkdir "$mnt/no" 2>/dev/null
 like "is written" "$(cat "$home/trace")" 'EACCES'
 ok "unmount" as sergio fusermount3 -u "$mnt"
+
+# --- signals that the parent has blocked ---------------------------------------
+
+# In the background too: the mask is inherited.
+cat >"$T/blocked" <<'EOF'
+use POSIX;
+sigprocmask(SIG_BLOCK, POSIX::SigSet->new(SIGTERM, SIGINT, SIGHUP)) or die;
+exec @ARGV;
+EOF
+for signal in TERM INT HUP; do
+	ok "SIG$signal blocked: mounts" as sergio perl "$T/blocked" \
+		idshift-mount "$src" "$mnt"
+	kill -"$signal" "$(leftovers "$T" |
+		sed -n 's/^process \([0-9]*\): idshift-mount:.*/\1/p')"
+	ok "SIG$signal blocked: ends" wait_no_leftovers "$T"
+	[[ $(mounted) == 0 ]] || as sergio fusermount3 -u "$mnt"
+done
