@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +22,7 @@
 #include "idshift/cleanup.h"
 #include "idshift/descriptors.h"
 #include "idshift/resume.h"
+#include "ending.h"
 
 /*
  * A new mount's root has uid 0 in the kernel until its first GETATTR: a
@@ -124,16 +126,13 @@ struct background {
 	int report_fd;
 };
 
-static void send_report(struct background *background,
+/* False: nobody is there to read it. */
+static bool send_report(struct background *background,
 			const struct report *report)
 {
-	int *fd = &background->report_fd;
+	_cleanup_fd_ int fd = take_fd(&background->report_fd);
 
-	if (*fd < 0)
-		return;
-	if (write(*fd, report, sizeof(*report)) < 0)
-		return;
-	close_fd(take_fd(fd));
+	return fd < 0 || write(fd, report, sizeof(*report)) >= 0;
 }
 
 static void background_mounted(void *context)
@@ -154,7 +153,9 @@ static void background_mounted(void *context)
 		(void)dup2(null, STDERR_FILENO);
 	}
 	(void)prctl(PR_SET_PDEATHSIG, 0);
-	send_report(background, &report);
+	/* Who has asked for the mount was interrupted while waiting for it. */
+	if (!send_report(background, &report))
+		ending_tell();
 }
 
 /*
@@ -187,7 +188,7 @@ static void run_daemon(const struct options *options,
 	(void)setsid();
 	report.result = session_run(options, policy, &events, &report.error);
 	if (report.result < 0)
-		send_report(&background, &report);
+		(void)send_report(&background, &report);
 }
 
 static int await_daemon(pid_t daemon, int report_fd,

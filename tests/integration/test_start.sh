@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # What a daemon makes of what it is started with: descriptors that are closed,
-# or that it inherits, signals that are blocked.
+# or that it inherits, signals that are blocked, a parent that ends.
 . "$(dirname "$0")/lib.sh"
 need_root
 need_allow_other
@@ -64,3 +64,23 @@ for signal in TERM INT HUP; do
 	ok "SIG$signal blocked: ends" wait_no_leftovers "$T"
 	[[ $(mounted) == 0 ]] || as sergio fusermount3 -u "$mnt"
 done
+
+# --- a parent that is interrupted while it waits -------------------------------
+
+if command -v strace >/dev/null; then
+	# Of the daemon, when it has left the parent's session.
+	strace -f -q -o "$T/log/strace" -e trace=setsid \
+		-e inject=setsid:delay_exit=1000000:when=1 \
+		idshift-mount "$src" "$mnt" 2>/dev/null &
+	tracer=$!
+	wait_for 5 grep -q setsid "$T/log/strace"
+	# The lower number is the parent's.  A shell has its jobs ignore SIGINT.
+	kill -TERM "$(sed -n 's/^process \([0-9]*\): idshift-mount:.*/\1/p' \
+		<(leftovers "$T") | sort -n | head -1)"
+	ok "interrupted: nothing stays" wait_no_leftovers "$T"
+	is "interrupted: no mount" "$(mounted)" 0
+	kill "$tracer" 2>/dev/null
+	wait "$tracer" || :
+else
+	skip "interrupted" "strace is not installed"
+fi
