@@ -123,15 +123,23 @@ static int ask_again(struct fuse_session *session)
 	return 0;
 }
 
+/*
+ * A daemon that died before it had kept the INIT may have read it: the kernel
+ * is asked for it again too, which does nothing where it was not said yet.
+ */
 static int first_init(struct resume *resume, struct fuse_session *session)
 {
 	_cleanup_free_ void *buffer = malloc(READ_MIN);
 	struct pollfd device = { .fd = fuse_session_fd(session),
 				 .events = POLLIN };
 	ssize_t got;
+	int r;
 
 	if (buffer == NULL)
 		return -ENOMEM;
+	r = resume->fd >= 0 ? ask_again(session) : 0;
+	if (r < 0)
+		return r;
 	/* A daemon before us may have left it nonblocking. */
 	if (poll(&device, 1, -1) < 0)
 		return -errno;

@@ -111,6 +111,33 @@ ok "it ends with the mount" wait_for 5 \
 # In a build with sanitizers it says that it has no sandbox.
 is "it says nothing" "$(grep -v "in a sanitizer.s build" "$T/log/daemon")" ""
 
+# Killed when it has read the INIT and not kept it.
+if command -v strace >/dev/null; then
+	for nth in 1 2; do
+		kept=$T/home/sergio/init.$nth
+		exec 7<&-
+		exec 7<>/dev/fuse
+		mount -i -t fuse.idshift-mount -o "fd=7,rootmode=40000" \
+			-o "user_id=$(id -u sergio),group_id=$(id -g sergio)" \
+			-o allow_other,default_permissions,nosuid,nodev \
+			supervised "$mnt" || exit
+		as sergio touch "$kept"
+		start strace -f -q -o "$T/log/strace" -P "$kept" \
+			-e trace=pwrite64 \
+			-e "inject=pwrite64:signal=KILL:when=$nth"
+		wait "$daemon" 2>/dev/null
+		is "killed at write $nth" "$?" 137
+		start
+		is "killed at write $nth: the next one serves" \
+			"$("${ns[@]}" timeout 5 cat "$mnt/file")" one
+		umount -l "$mnt"
+		kill "$daemon" 2>/dev/null
+		wait "$daemon"
+	done
+else
+	skip "killed at its start" "strace is not installed"
+fi
+
 fails 1 "a file that is none of ours" as sergio sh -c \
 	"echo nonsense nonsense nonsense >'$kept'
 	 idshift-mount -f -o 'resume=$kept' '$src' /dev/fd/7"
