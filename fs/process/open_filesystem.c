@@ -54,6 +54,20 @@ static void bound_descriptors(const struct options *options,
 }
 
 /*
+ * The limit of who mounts is not the container's, which has its own.  Where it
+ * can't be raised that is told EFBIG.
+ */
+static void raise_file_size(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_FSIZE, &limit) < 0)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	(void)setrlimit(RLIMIT_FSIZE, &limit);
+}
+
+/*
  * As the table of descriptors grows, a process with threads waits for an RCU
  * grace period, 10 ms and more, and all its requests do (expand_fdtable()).
  * While there are no threads it costs nothing.
@@ -191,6 +205,7 @@ int open_filesystem(const struct options *options,
 		return r;
 	}
 	bound_descriptors(options, &config);
+	raise_file_size();
 	make_room(source);
 	/* Every path is judged anew: nothing of names is cached. */
 	if (options->has_caller)

@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # What a daemon makes of what it is started with: descriptors that are closed,
-# or that it inherits, signals that are blocked, a parent that ends.
+# or that it inherits, signals that are blocked, limits, a
+# parent that ends.
 . "$(dirname "$0")/lib.sh"
 need_root
 need_allow_other
@@ -64,6 +65,20 @@ for signal in TERM INT HUP; do
 	ok "SIG$signal blocked: ends" wait_no_leftovers "$T"
 	[[ $(mounted) == 0 ]] || as sergio fusermount3 -u "$mnt"
 done
+
+# --- its limits ----------------------------------------------------------------
+
+ok "a soft limit on the size of files" as sergio sh -c \
+	"ulimit -S -f 8 && exec idshift-mount '$src' '$mnt'"
+ok "isn't the container's" as sergio sh -c "head -c 100000 /dev/zero >'$mnt/big'"
+ok "unmount" as sergio fusermount3 -u "$mnt"
+ok "a hard one" as sergio sh -c \
+	"ulimit -f 8 && exec idshift-mount '$src' '$mnt'"
+as sergio sh -c "LC_ALL=C head -c 100000 /dev/zero >'$mnt/large'" \
+	2>"$T/log/large"
+like "is told" "$(cat "$T/log/large")" "File too large"
+is "and survived" "$(as sergio cat "$mnt/file")" text
+ok "unmount" as sergio fusermount3 -u "$mnt"
 
 # --- a parent that is interrupted while it waits -------------------------------
 
