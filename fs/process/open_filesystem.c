@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <syslog.h>
 #include <unistd.h>
 
@@ -111,6 +112,7 @@ static const struct access_caller *judged_caller(const struct options *options)
 	return &caller;
 }
 
+/* The user's umask still holds.  A FIFO without a reader isn't waited for. */
 static int open_trace(const struct options *options,
 		      struct filesystem_config *config, struct error *error)
 {
@@ -122,11 +124,17 @@ static int open_trace(const struct options *options,
 		return 0;
 	suffix = strrchr(file, '.');
 	config->trace_json = suffix != NULL && strcmp(suffix, ".json") == 0;
-	config->trace_fd =
-		open(file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+	config->trace_fd = open(
+		file, O_WRONLY | O_CREAT | O_APPEND | O_NONBLOCK | O_CLOEXEC,
+		0644);
+	if (config->trace_fd < 0 && errno == ENXIO)
+		return error_set(error, EXIT_STATUS_OTHER,
+				 "trace '%s': nobody reads it", file);
 	if (config->trace_fd < 0)
 		return error_set(error, EXIT_STATUS_OTHER, "trace '%s': %s",
 				 file, strerror(errno));
+	/* A slow reader gets every line. */
+	(void)fcntl(config->trace_fd, F_SETFL, O_APPEND);
 	return 0;
 }
 
@@ -212,6 +220,8 @@ int open_filesystem(const struct options *options,
 		config.attr_timeout = config.entry_timeout =
 			config.negative_timeout = 0;
 	r = open_trace(options, &config, error);
+	/* Modes are decided by the container's umask, not by ours. */
+	(void)umask(0);
 	if (r == 0) {
 		dir = state_dir(options->state, options->run_as != NULL);
 		r = open_database(dir, &db, error);

@@ -12,7 +12,7 @@ struct filesystem;
 struct view_policy;
 
 /*
- * -errno with a reason, nothing is open then.
+ * -errno with a reason, nothing is open then.  The umask is 0 afterwards.
  *
  * policy            has to outlive the file system
  * first_generation  of resume.h

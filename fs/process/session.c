@@ -10,7 +10,6 @@
 #include <string.h>
 #include <linux/securebits.h>
 #include <sys/prctl.h>
-#include <sys/stat.h>
 #include <syslog.h>
 
 #include "idshift/cleanup.h"
@@ -237,8 +236,6 @@ int session_run(const struct options *options, const struct view_policy *policy,
 	};
 	int r = 0;
 
-	/* Modes are decided by the container's umask, not by ours. */
-	(void)umask(0);
 	bound_free_memory();
 	if (options->chown == CHOWN_DISK &&
 	    prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP) < 0)

@@ -91,4 +91,12 @@ mkdir '/closed/?' 1001 1001 [7] EACCES The caller is neither the owner nor in a 
 chown '/closed' 1001 1001 [7] EPERM Only the object's owner may do this, and the caller is not."
 is "one file for all runs" "$(traced "$home/trace.json" 'cat closed/f'
 	wc -l <"$home/trace.json")" 5
+ok "a trace under a umask" as nosub sh -c "umask 077 && exec idshift-mount -o \
+	'userns=host,caller=5:5,trace=$home/own' '$src' '$mnt'"
+as nosub fusermount3 -u "$mnt"
+is "is as private" "$(stat -c %a "$home/own")" 600
+as nosub mkfifo "$home/fifo"
+fails 1 "to a FIFO that nobody reads" as nosub timeout 5 idshift-mount -o \
+	"userns=host,caller=5:5,trace=$home/fifo" "$src" "$mnt"
+is "says so" "$output" "idshift-mount: trace '$home/fifo': nobody reads it"
 rm "$src/open/theirs"
