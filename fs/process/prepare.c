@@ -4,14 +4,11 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <spawn.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mount.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -39,18 +36,16 @@ static void wait_for_watcher(const char *mountpoint)
 	}
 }
 
-/* By fusermount3, as whoever mounted it, where umount2(2) is not allowed. */
-static void unmount_stale(char *mountpoint)
+/* Of ours alone: another program's is for whoever mounted it. */
+static bool unmount_stale(const char *mountpoint)
 {
-	char program[] = "fusermount3", u[] = "-u", z[] = "-z", q[] = "-q";
-	char end[] = "--";
-	char *argv[] = { program, u, z, q, end, mountpoint, NULL };
-	pid_t child;
+	_cleanup_fd_ int fd = open(mountpoint, O_PATH | O_CLOEXEC);
+	struct mountinfo info;
 
-	if (umount2(mountpoint, MNT_DETACH | UMOUNT_NOFOLLOW) == 0)
-		return;
-	if (posix_spawnp(&child, program, NULL, NULL, argv, environ) == 0)
-		(void)waitpid(child, NULL, 0);
+	if (fd < 0 || !mountpoint_is_inside_ours(fd, &info))
+		return false;
+	mountpoint_unmount(fd, mountpoint);
+	return true;
 }
 
 static int check_target(struct options *options, bool by_fusermount,
@@ -66,9 +61,9 @@ static int check_target(struct options *options, bool by_fusermount,
 				    ret_real, error);
 	if (r != -ENOTCONN)
 		return r;
-	unmount_stale(options->mountpoint);
-	r = mountpoint_check_target(options->mountpoint, by_fusermount,
-				    ret_real, error);
+	if (unmount_stale(options->mountpoint))
+		r = mountpoint_check_target(options->mountpoint, by_fusermount,
+					    ret_real, error);
 	if (r != -ENOTCONN)
 		return r;
 	return error_set(error, EXIT_STATUS_MOUNTPOINT,

@@ -131,6 +131,23 @@ for signal in TERM KILL; do
 done
 mount --make-rshared /
 
+# --- dead, and another program's -----------------------------------------------
+
+if command -v bindfs >/dev/null; then
+	as_background sergio bindfs -f "$home/other" "$mnt" \
+		>>"$T/log/bindfs" 2>&1
+	other=$!
+	ok "bindfs mounts" wait_for 5 mountpoint -q "$mnt"
+	kill -KILL "$other"
+	wait "$other" 2>/dev/null
+	fails 5 "a dead bindfs" as sergio idshift-mount "$src" "$mnt"
+	like "is left to its user" "$output" "fusermount3 -u -z '$mnt'\$"
+	is "it is there" "$(count "$mnt")" 1
+	as sergio fusermount3 -uz "$mnt"
+else
+	skip "a dead bindfs" "bindfs is not installed"
+fi
+
 # --- aborted -------------------------------------------------------------------
 
 mount_fs sergio "$src" "$mnt" || exit 1
