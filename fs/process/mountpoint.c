@@ -17,7 +17,7 @@
 /* Half of PATH_MAX: a path has no more directories. */
 #define ANCESTORS_MAX (PATH_MAX / 2)
 
-#define DEFAULT_PATH "/usr/local/bin:/usr/bin:/bin"
+#define USUAL_PATH "/usr/local/bin:/usr/bin:/bin"
 
 static int refuse_path(const char *what, const char *path, int code,
 		       enum exit_status status, struct error *error)
@@ -368,9 +368,9 @@ static int check_conf(const char *conf, struct error *error)
 			 conf);
 }
 
-static int check_fusermount(const char *path, struct error *error)
+static bool has_fusermount(const char *path)
 {
-	while (path != NULL && *path != '\0') {
+	while (*path != '\0') {
 		size_t len = strcspn(path, ":");
 		char file[PATH_MAX];
 		int n = snprintf(file, sizeof(file), "%.*s/fusermount3",
@@ -378,14 +378,12 @@ static int check_fusermount(const char *path, struct error *error)
 
 		if (len > 0 && n > 0 && (size_t)n < sizeof(file) &&
 		    access(file, X_OK) == 0)
-			return 0;
+			return true;
 		path += len;
 		if (*path == ':')
 			path++;
 	}
-	return error_set(error, EXIT_STATUS_FUSE,
-			 "'fusermount3': not found in PATH; install the "
-			 "package fuse3");
+	return false;
 }
 
 int mountpoint_check_fuse(const struct fuse_needs *needs, struct error *error)
@@ -403,6 +401,14 @@ int mountpoint_check_fuse(const struct fuse_needs *needs, struct error *error)
 	if (r < 0)
 		return r;
 	path = needs->path == NULL ? getenv("PATH") : needs->path;
-	/* mount(8) runs its helpers without any. */
-	return check_fusermount(path == NULL ? DEFAULT_PATH : path, error);
+	/*
+	 * mount(8) runs its helpers without any; and libfuse looks first where
+	 * it was installed to, which is one of these.
+	 */
+	if (has_fusermount(path == NULL ? "" : path) ||
+	    (needs->path == NULL && has_fusermount(USUAL_PATH)))
+		return 0;
+	return error_set(error, EXIT_STATUS_FUSE,
+			 "'fusermount3': not found in PATH; install the "
+			 "package fuse3");
 }

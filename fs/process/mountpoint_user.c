@@ -147,13 +147,25 @@ int mountpoint_unmount_dead(const char *mountpoint)
 /* As whoever it was mounted for. */
 static void run_fusermount(const char *mountpoint)
 {
+	/* As libfuse, which knows where it was installed to. */
+	static const char *const programs[] = {
+		"fusermount3",
+		"/usr/local/bin/fusermount3",
+		"/usr/bin/fusermount3",
+		"/bin/fusermount3",
+	};
 	char program[] = "fusermount3", u[] = "-u", z[] = "-z", q[] = "-q";
 	char end[] = "--";
 	char *argv[] = { program, u, z, q, end, (char *)mountpoint, NULL };
 	pid_t child;
 
-	if (posix_spawnp(&child, program, NULL, NULL, argv, environ) == 0)
+	for (size_t i = 0; i < sizeof(programs) / sizeof(programs[0]); i++) {
+		if (posix_spawnp(&child, programs[i], NULL, NULL, argv,
+				 environ) != 0)
+			continue;
 		(void)waitpid(child, NULL, 0);
+		return;
+	}
 }
 
 void mountpoint_unmount(int fd, const char *mountpoint)

@@ -80,6 +80,16 @@ like "is told" "$(cat "$T/log/large")" "File too large"
 is "and survived" "$(as sergio cat "$mnt/file")" text
 ok "unmount" as sergio fusermount3 -u "$mnt"
 
+# --- a PATH without fusermount3 ------------------------------------------------
+
+if [[ -x /usr/bin/fusermount3 ]]; then
+	ok "a PATH without fusermount3" as sergio env PATH=/nonexistent \
+		"$T/sys/bin/idshift-mount" "$src" "$mnt"
+	kill "$(leftovers "$T" |
+		sed -n 's/^process \([0-9]*\): idshift-mount:.*/\1/p')"
+	ok "and it is unmounted" wait_no_leftovers "$T"
+fi
+
 # --- a parent that is interrupted while it waits -------------------------------
 
 if command -v strace >/dev/null; then
