@@ -53,6 +53,8 @@ static bool is_noise(const char *item)
 		"norelatime", "nodiratime",  "lazytime",
 		"nolazytime", "strictatime", "nostrictatime",
 		"async",      "allow_other", "default_permissions",
+		"silent",     "loud",	     "iversion",
+		"noiversion", "mand",	     "nomand",
 	};
 	static const char *const prefixes[] = { "x-", "X-",
 						"comment=", "user=" };

@@ -79,7 +79,7 @@ for noise in defaults rw auto exec relatime user,noauto nouser users group \
 	_netdev,nofail x-systemd.automount,x-gvfs-show \
 	x-systemd.requires=network-online.target,x-systemd.device-timeout=10s \
 	nosuid,nodev,noatime,nodiratime,lazytime,strictatime comment=ours \
-	dev,suid,async,nolazytime,norelatime \
+	dev,suid,async,nolazytime,norelatime silent,iversion,mand \
 	x-mount.mkdir,X-mount.subdir-is-no-word; do
 	entry "run-as=maria,$noise"
 	ok "option $noise" mount --fstab "$fstab" "$mnt"

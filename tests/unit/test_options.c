@@ -290,6 +290,7 @@ static void test_fstab_noise(void **state)
 		      "defaults,nofail,_netdev,noauto,auto,user,users,owner,"
 		      "group,x-systemd.automount,x-gvfs-show,X-mount.mkdir,"
 		      "comment=a,user=sergio,allow_other,default_permissions,"
+		      "silent,loud,iversion,noiversion,mand,nomand,"
 		      ","),
 		0);
 	assert_false(o.read_only || o.has_owner || o.noexec || o.public_mount);
