@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "idshift/descriptors.h"
 #include "idshift/error.h"
 
 #include "idshift/command.h"
@@ -70,6 +71,7 @@ int main(int argc, char *argv[])
 {
 	const struct command *command;
 
+	descriptors_open_standard();
 	if (argc < 2) {
 		print_help(stderr);
 		return EXIT_STATUS_USAGE;
