@@ -40,14 +40,6 @@ no_mount "options"
 no_daemon() {
 	[[ -z $(leftovers "$T") ]]
 }
-are_waiting() { # FIFO: who mounts, and the daemon that opens the fifo
-	local pid count=0
-	for pid in $(pgrep -u sergio -x idshift-mount); do
-		! grep -qzxF -- "--trace=$1" "/proc/$pid/cmdline" ||
-			count=$((count + 1))
-	done
-	((count == 2))
-}
 is_over() { # PID
 	! kill -0 "$1"
 }
@@ -63,20 +55,21 @@ for signal in TERM INT HUP; do
 		"$((128 + $(kill -l "$signal")))"
 	no_mount "SIG$signal"
 done
-# While the mount is made: here a fifo is waited for that nobody reads.
-as sergio mkfifo "$T/home/sergio/fifo"
+# While the mount is made: the source doesn't answer, say.
+mkdir "$T/slow"
+cp "$(command -v idshift)" "$T/slow"
+printf '#!/bin/sh\necho >"$MOUNTING"\nexec sleep 100\n' >"$T/slow/idshift-mount"
+chmod 755 "$T/slow" "$T/slow/idshift-mount"
 for signal in TERM INT HUP QUIT; do
-	as_background sergio idshift run -o userns=host,caller=5:5 \
-		--trace="$T/home/sergio/fifo" "$src" "$mnt" -- touch "$src/started"
+	as_background sergio env "MOUNTING=$T/log/mounting-$signal" \
+		"$T/slow/idshift" run "$src" "$mnt" -- touch "$src/started"
 	run=$!
-	ok "it waits" wait_for 5 are_waiting "$T/home/sergio/fifo"
+	ok "it waits" wait_for 5 test -e "$T/log/mounting-$signal"
 	kill "-$signal" "$run"
 	ok "it ends by SIG$signal" wait_for 5 is_over "$run"
 	kill -9 "$run" 2>/dev/null
 	wait "$run"
 	is "its exit code" "$?" "$((128 + $(kill -l "$signal")))"
-	ok "no daemon stays" wait_for 5 no_daemon
-	no_mount "SIG$signal"
 done
 ok "no command was run" test ! -e "$src/started"
 # What the command leaves running doesn't keep the mount.
