@@ -86,8 +86,8 @@ static mode_t disk_mode_from(mode_t now, mode_t view_mode,
 }
 
 /*
- * Real owners are shown as they are: of those that a daemon changes for good
- * the overflow id is one.
+ * With chown=disk owners are shown as they are: the overflow id may be a real
+ * one there.
  */
 static struct container_id shown(const struct view_policy *policy,
 				 const struct owner_map *map, struct disk_id id)

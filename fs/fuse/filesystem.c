@@ -91,6 +91,20 @@ static int learn_source(struct filesystem *fs, int source_fd)
 				 &fs->records.cache);
 }
 
+/*
+ * The kernel may know it already (resume=), and ask no more.  What can't be
+ * learnt is learnt with the first that is asked.
+ */
+static void learn_root(const struct filesystem *fs)
+{
+	_cleanup_node_ struct node_ref root = NODE_REF_NONE;
+	struct records_seen seen = { .absent = 0 };
+	struct statx stx;
+
+	if (node_open_look(fs, NODE_ROOT_ID, false, &root, &stx, &seen) == 0)
+		note_view(fs, &root, &seen.view);
+}
+
 int filesystem_new(const struct filesystem_config *config,
 		   const struct view_policy *policy, int source_fd,
 		   struct records_db *db, struct filesystem **ret)
@@ -129,6 +143,7 @@ int filesystem_new(const struct filesystem_config *config,
 	node_table_first_generation(fs->nodes, config->first_generation);
 	handle_table_first_generation(fs->handles, config->first_generation);
 	fs->records.db = db;
+	learn_root(fs);
 	*ret = fs;
 	return 0;
 }

@@ -114,6 +114,10 @@ int judge_access(const struct filesystem *fs, const struct caller *caller,
 	if (!is_judged(fs) && !is_strange(fs, node))
 		return 0;
 	r = see_fd(fs, node->fd, &seen);
+	/* Whoever it is: there is no need to ask. */
+	if (r == 0 && !is_judged(fs) && seen.acl == NULL &&
+	    mode_grants_all(seen.view.mode, wanted))
+		return 0;
 	if (r == 0)
 		r = judged_caller(fs, caller, &seen, &rights);
 	if (r < 0)
@@ -159,19 +163,29 @@ int judge_create(const struct filesystem *fs, const struct caller *caller,
 	return judge_by(fs, caller, dir, name, access_create, op);
 }
 
-mode_t judge_mode(const struct filesystem *fs, const struct view *dir,
-		  mode_t mode)
+int judge_mode(const struct filesystem *fs, const struct caller *caller,
+	       const struct view *dir, mode_t *mode)
 {
+	_cleanup_rights_ struct caller_rights rights = { .groups = NULL };
+	const struct seen seen = { .view = *dir };
 	struct access_object object = {
 		.uid = dir->uid,
 		.gid = dir->gid,
 		.mode = dir->mode,
 	};
+	int r;
 
-	if (is_judged(fs))
-		access_create_result(fs->config.judge, &object, mode, NULL,
-				     &mode);
-	return mode;
+	if (!is_judged(fs) && !view_is_strange(fs->policy, dir))
+		return 0;
+	r = judged_caller(fs, caller, &seen, &rights);
+	if (r == 0)
+		access_create_result(&rights.who, &object, *mode, NULL, mode);
+	return r;
+}
+
+int judge_capability(const struct filesystem *fs, const struct node_ref *node)
+{
+	return is_strange(fs, node) ? -EPERM : 0;
 }
 
 /* xattr_permission() of Linux's fs/xattr.c, of user.* */
@@ -198,16 +212,9 @@ int judge_link(const struct filesystem *fs, const struct caller *caller,
 	return judge_by(fs, caller, node, NULL, access_link, "link");
 }
 
-/* A removal from a sticky directory is also about what is removed. */
-static bool is_strange_dir(const struct filesystem *fs,
-			   const struct node_ref *dir)
-{
-	return is_strange(fs, dir) || (fs->policy->acting.in_userns &&
-				       node_is_privileged(fs->nodes, dir->id));
-}
-
 int judge_delete(const struct filesystem *fs, const struct caller *caller,
-		 const struct node_ref *dir, const char *name, const char *op)
+		 const struct node_ref *dir, const char *name,
+		 const struct node_ref *known, const char *op)
 {
 	_cleanup_rights_ struct caller_rights rights = { .groups = NULL };
 	_cleanup_seen_ struct seen parent = { .acl = NULL };
@@ -215,7 +222,7 @@ int judge_delete(const struct filesystem *fs, const struct caller *caller,
 	enum access_rule rule = ACCESS_RULE_NOTHING;
 	int r;
 
-	if (!is_judged(fs) && !is_strange_dir(fs, dir))
+	if (!is_judged(fs) && !is_strange(fs, dir) && !is_strange(fs, known))
 		return 0;
 	r = see_fd(fs, dir->fd, &parent);
 	if (r == 0)
@@ -249,8 +256,8 @@ int judge_rename(const struct filesystem *fs, const struct caller *caller,
 	bool at_target;
 	int r;
 
-	if (!is_judged(fs) && !is_strange_dir(fs, move->from) &&
-	    !is_strange_dir(fs, move->to) && !is_strange(fs, move->source) &&
+	if (!is_judged(fs) && !is_strange(fs, move->from) &&
+	    !is_strange(fs, move->to) && !is_strange(fs, move->source) &&
 	    !is_strange(fs, move->target))
 		return 0;
 	r = see_fd(fs, move->from->fd, &old_dir);

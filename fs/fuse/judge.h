@@ -26,6 +26,22 @@ static inline bool is_strange(const struct filesystem *fs,
 	       node_is_strange(node);
 }
 
+/*
+ * Not everybody who comes to its names may: nothing below it is to be
+ * remembered by the kernel, which would let them pass.
+ */
+static inline bool is_narrow(const struct filesystem *fs,
+			     const struct node_ref *dir)
+{
+	return fs->policy->acting.in_userns && node_is_narrow(dir);
+}
+
+/* Owner, group and others may all, where there is no ACL. */
+static inline bool mode_grants_all(mode_t mode, unsigned int wanted)
+{
+	return (mode & mode >> 3 & mode >> 6 & wanted) == wanted;
+}
+
 /* Read, write, execute or search (ACCESS_*). */
 int judge_access(const struct filesystem *fs, const struct caller *caller,
 		 const struct node_ref *node, unsigned int wanted,
@@ -37,12 +53,16 @@ int judge_create(const struct filesystem *fs, const struct caller *caller,
 		 const struct node_ref *dir, const char *name, const char *op);
 /*
  * The mode that a new object gets in a directory (a view), as the kernel sends
- * it without caller=: setgid is lost to those outside the directory's group.
+ * it where its verdict is enough: setgid is lost to those outside the
+ * directory's group.  0 or -errno.
  */
-mode_t judge_mode(const struct filesystem *fs, const struct view *dir,
-		  mode_t mode);
+int judge_mode(const struct filesystem *fs, const struct caller *caller,
+	       const struct view *dir, mode_t *mode);
+/* security.capability: natively by a privilege that counts for the object. */
+int judge_capability(const struct filesystem *fs, const struct node_ref *node);
 int judge_delete(const struct filesystem *fs, const struct caller *caller,
-		 const struct node_ref *dir, const char *name, const char *op);
+		 const struct node_ref *dir, const char *name,
+		 const struct node_ref *known, const char *op);
 /* What has the two names is known, or NODE_REF_NONE. */
 struct judged_rename {
 	const struct node_ref *from;

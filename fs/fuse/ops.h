@@ -61,6 +61,10 @@ int node_look(const struct filesystem *fs, fuse_ino_t ino,
  */
 uint64_t shown_ino(const struct filesystem *fs, uint64_t dev, uint64_t ino);
 
+/* What the caller makes in a directory (a view); mode: what is asked for. */
+struct view view_of_new(const struct caller *caller, const struct view *dir,
+			mode_t mode);
+
 void fill_attr(const struct filesystem *fs, const struct statx *stx,
 	       const struct view *view, struct stat *ret);
 
@@ -118,6 +122,8 @@ int keep_open(const struct filesystem *fs, int fd);
  */
 void note_look_again(struct filesystem *fs);
 bool has_looked_again(const struct filesystem *fs);
+/* Was this looked up in such moments? */
+bool was_found_again(const struct node_ref *node);
 
 /*
  * An object found as `name` in a directory: a node, one lookup added, and the

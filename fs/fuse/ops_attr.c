@@ -272,12 +272,15 @@ static int change_attributes(struct attr_change *c)
 
 	/* By a path that leads elsewhere now: the kernel looks again. */
 	if (c->stx.stx_nlink == 0 && c->handle_fd < 0 &&
-	    node_was_replaced(c->node))
+	    !was_found_again(c->node) && node_was_replaced(c->node)) {
+		note_look_again(c->fs);
 		return -ESTALE;
+	}
 	if ((c->to_set & SET_VIEW) != 0 && !view_is_ours(c->fs->policy, &disk))
 		return judge_disk(c->fs, -EPERM, "setattr", c->node, NULL);
 	r = wanted_view(c, &want);
-	if (r == 0)
+	if (r == 0 &&
+	    (!c->of_writeback || (c->to_set & FUSE_SET_ATTR_SIZE) != 0))
 		r = judge_setattr(c->fs, &c->caller, c->node, c->to_set,
 				  c->handle_fd, &c->view, &want);
 	if (r == 0 && (c->to_set & SET_ANY) == 0)

@@ -111,6 +111,24 @@ static struct timespec to_timespec(const struct statx_timestamp *time)
 				  .tv_nsec = time->tv_nsec };
 }
 
+/* A directory in a setgid directory is setgid too (inode_init_owner()). */
+struct view view_of_new(const struct caller *caller, const struct view *dir,
+			mode_t mode)
+{
+	struct view view = {
+		.uid = caller->uid,
+		.gid = caller->gid,
+		.mode = mode,
+	};
+
+	if ((dir->mode & S_ISGID) != 0) {
+		view.gid = dir->gid;
+		if (S_ISDIR(mode))
+			view.mode |= S_ISGID;
+	}
+	return view;
+}
+
 void fill_attr(const struct filesystem *fs, const struct statx *stx,
 	       const struct view *view, struct stat *ret)
 {
@@ -264,10 +282,15 @@ static int stat_child(const struct filesystem *fs, const struct caller *caller,
 void note_view(const struct filesystem *fs, const struct node_ref *node,
 	       const struct view *view)
 {
+	bool strange = view_is_strange(fs->policy, view);
+
 	if (is_guarded(view->mode))
 		node_set_privileged(node, true);
 	if (fs->policy->acting.in_userns)
-		node_set_strange(node, view_is_strange(fs->policy, view));
+		node_set_strange(
+			node, strange,
+			strange && S_ISDIR(view->mode) &&
+				!mode_grants_all(view->mode, ACCESS_EXEC));
 }
 
 static void fill_entry(const struct filesystem *fs, const struct statx *stx,
@@ -291,6 +314,30 @@ static void fill_entry(const struct filesystem *fs, const struct statx *stx,
 	}
 }
 
+#define LOOK_AGAIN_MS 20u
+
+void note_look_again(struct filesystem *fs)
+{
+	atomic_store_explicit(&fs->looked_again_at, clock_coarse_ms(),
+			      memory_order_relaxed);
+}
+
+static bool is_just_now(uint32_t at)
+{
+	return at != 0 && clock_coarse_ms() - at < LOOK_AGAIN_MS;
+}
+
+bool has_looked_again(const struct filesystem *fs)
+{
+	return is_just_now(atomic_load_explicit(&fs->looked_again_at,
+						memory_order_relaxed));
+}
+
+bool was_found_again(const struct node_ref *node)
+{
+	return is_just_now(node_found_again(node));
+}
+
 int enter_known(const struct filesystem *fs, const struct node_ref *parent,
 		const char *name, int fd, const struct statx *stx,
 		const struct view *view, struct fuse_entry_param *entry)
@@ -301,8 +348,9 @@ int enter_known(const struct filesystem *fs, const struct node_ref *parent,
 	*entry = (struct fuse_entry_param){ .ino = 0 };
 	if (r == 0)
 		fill_entry(fs, stx, view, &node, entry);
-	/* Whom a directory lets search is to be asked each time. */
-	if (r == 0 && is_strange(fs, parent))
+	if (r == 0 && has_looked_again(fs))
+		node_set_found_again(&node, clock_coarse_ms());
+	if (r == 0 && is_narrow(fs, parent))
 		entry->entry_timeout = 0;
 	return r;
 }
@@ -323,22 +371,6 @@ static int enter(const struct filesystem *fs, const struct node_ref *parent,
 		return r;
 	return enter_known(fs, parent, name, take_fd(&owned), &stx, &seen.view,
 			   entry);
-}
-
-#define LOOK_AGAIN_MS 20u
-
-void note_look_again(struct filesystem *fs)
-{
-	atomic_store_explicit(&fs->looked_again_at, clock_coarse_ms(),
-			      memory_order_relaxed);
-}
-
-bool has_looked_again(const struct filesystem *fs)
-{
-	uint32_t at = atomic_load_explicit(&fs->looked_again_at,
-					   memory_order_relaxed);
-
-	return at != 0 && clock_coarse_ms() - at < LOOK_AGAIN_MS;
 }
 
 int enter_child(const struct filesystem *fs, const struct caller *caller,

@@ -77,8 +77,7 @@ static int inherit(struct making *making)
 
 /*
  * The kernel has applied its rule for setgid in a setgid directory
- * (mode_strip_sgid); left to us are the owner, the group, the umask, and that
- * a directory in a setgid directory is setgid too (inode_init_owner).
+ * (mode_strip_sgid); left to us are the owner, the group and the umask.
  */
 static int making_begin(struct making *making, fuse_req_t req,
 			fuse_ino_t parent, const char *name, mode_t mode)
@@ -99,6 +98,8 @@ static int making_begin(struct making *making, fuse_req_t req,
 	if (r == 0)
 		r = judge_create(fs, &making->caller, &making->dir, name,
 				 making_op(mode));
+	if (r == 0)
+		r = judge_mode(fs, &making->caller, &dir.view, &mode);
 	if (r < 0)
 		return r;
 	making->creation = (struct creation){
@@ -106,17 +107,8 @@ static int making_begin(struct making *making, fuse_req_t req,
 		.dir_fd = making->dir.fd,
 		.dir = &making->dir_stx,
 		.name = name,
-		.want = {
-			.uid = making->caller.uid,
-			.gid = making->caller.gid,
-			.mode = judge_mode(fs, &dir.view, mode),
-		},
+		.want = view_of_new(&making->caller, &dir.view, mode),
 	};
-	if ((dir.view.mode & S_ISGID) != 0) {
-		making->creation.want.gid = dir.view.gid;
-		if (S_ISDIR(mode))
-			making->creation.want.mode |= S_ISGID;
-	}
 	if (S_ISLNK(mode))
 		return 0;
 	if ((dir.absent & no_default) != no_default)

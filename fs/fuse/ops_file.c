@@ -92,7 +92,7 @@ static int open_by_node(struct filesystem *fs, const struct caller *caller,
 	if (r < 0)
 		return r;
 	/* By a path that leads elsewhere now: the kernel looks again. */
-	if (ret_stx->stx_nlink == 0 && !has_looked_again(fs) &&
+	if (ret_stx->stx_nlink == 0 && !was_found_again(node) &&
 	    node_was_replaced(node))
 		return -ESTALE;
 	r = judge_access(fs, caller, node, wanted_by(fi->flags),

@@ -32,6 +32,7 @@ static int do_lookup(struct filesystem *fs, fuse_req_t req, fuse_ino_t parent,
 		listing_habit_looked_up(fs->habit, &dir);
 	/* Node id 0: the kernel remembers that there is nothing. */
 	if (r == -ENOENT && fs->config.negative_timeout > 0 &&
+	    !is_narrow(fs, &dir) &&
 	    (!fs->config.only_again || absent_again(fs->absent, &dir, name))) {
 		entry->entry_timeout = fs->config.negative_timeout;
 		r = 0;
@@ -128,11 +129,10 @@ static int do_unlink(struct filesystem *fs, fuse_req_t req, fuse_ino_t parent,
 		return r;
 	if (!backing_name_ok(name))
 		return -EINVAL;
-	r = judge_delete(fs, &caller, &dir, name,
-			 flags != 0 ? "rmdir" : "unlink");
-	if (r < 0)
-		return r;
 	r = pin_victim(fs, &dir, name, &victim);
+	if (r == 0)
+		r = judge_delete(fs, &caller, &dir, name, &victim,
+				 flags != 0 ? "rmdir" : "unlink");
 	if (r == 0)
 		r = check_sticky(fs, &dir, name, &victim);
 	if (r < 0)
@@ -196,14 +196,13 @@ static void own_whiteout(const struct filesystem *fs,
 {
 	_cleanup_fd_ int fd = backing_open_child(dir->fd, name);
 	struct statx dir_stx, stx;
-	struct view dir_view, want = { .uid = caller->uid };
+	struct view dir_view, want;
 
 	if (fd < 0 || backing_stat(fd, &stx) < 0 || !S_ISCHR(stx.stx_mode) ||
 	    stx.stx_rdev_major != 0 || stx.stx_rdev_minor != 0 ||
 	    node_view(fs, dir, &dir_stx, &dir_view) < 0)
 		return;
-	want.gid = (dir_view.mode & S_ISGID) != 0 ? dir_view.gid : caller->gid;
-	want.mode = stx.stx_mode;
+	want = view_of_new(caller, &dir_view, stx.stx_mode);
 	(void)records_apply(&fs->records, fd, &stx, 0, &want);
 }
 
@@ -241,6 +240,9 @@ static int do_rename(struct filesystem *fs, fuse_req_t req, fuse_ino_t parent,
 	if (!backing_name_ok(move->name) || !backing_name_ok(move->new_name))
 		return -EINVAL;
 	r = caller_of(fs, req, &caller);
+	if (r == 0 && (move->flags & RENAME_WHITEOUT) != 0 &&
+	    !container_id_is_mapped(caller.uid))
+		r = -EOVERFLOW; /* as to who makes a file (chown=disk) */
 	if (r == 0)
 		r = node_acquire(fs->nodes, parent, &move->from);
 	if (r == 0)

@@ -191,9 +191,11 @@ static int set_capability(struct xattr_target *target, const char *value,
 			  size_t size, int flags)
 {
 	const struct records *records = &target->fs->records;
-	int r = records_capability_set(records, target->node.fd, &target->stx,
-				       value, size, flags);
+	int r = judge_capability(target->fs, &target->node);
 
+	if (r == 0)
+		r = records_capability_set(records, target->node.fd,
+					   &target->stx, value, size, flags);
 	if (r == -EACCES &&
 	    widen(target->fs, &target->caller, &target->node, 0) == 0)
 		r = records_capability_set(records, target->node.fd,
@@ -204,9 +206,11 @@ static int set_capability(struct xattr_target *target, const char *value,
 static int remove_capability(struct xattr_target *target)
 {
 	const struct records *records = &target->fs->records;
-	int r = records_capability_remove(records, target->node.fd,
-					  &target->stx);
+	int r = judge_capability(target->fs, &target->node);
 
+	if (r == 0)
+		r = records_capability_remove(records, target->node.fd,
+					      &target->stx);
 	if (r == -EACCES &&
 	    widen(target->fs, &target->caller, &target->node, 0) == 0)
 		r = records_capability_remove(records, target->node.fd,

@@ -13,7 +13,8 @@ bool caller_in_group(const struct filesystem *fs, const struct caller *caller,
 {
 	_cleanup_rights_ struct caller_rights rights = { .groups = NULL };
 
-	if (container_id_equal(caller->gid, view->gid))
+	if (container_id_is_mapped(view->gid) &&
+	    container_id_equal(caller->gid, view->gid))
 		return true;
 	if (caller_rights(fs, caller, view, &rights) < 0)
 		return false;

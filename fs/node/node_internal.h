@@ -55,10 +55,11 @@ struct node {
 	struct node_name *names; /* the latest first */
 	uint32_t generation;
 	uint32_t hash_next;
-	uint32_t children; /* names that have this node as parent */
-	uint32_t handles;  /* open ones, of files */
-	uint32_t writers;  /* of these for writing */
-	uint32_t pins;	   /* node_refs and reopenings under way */
+	uint32_t children;    /* names that have this node as parent */
+	uint32_t handles;     /* open ones, of files */
+	uint32_t writers;     /* of these for writing */
+	uint32_t pins;	      /* node_refs and reopenings under way */
+	uint32_t found_again; /* when, by clock_coarse_ms(); or 0 */
 	/*
 	 * Idle list: nodes with descriptor, name and no pin, least recently
 	 * used last.  `next` also links the free and the dead ones.
@@ -72,6 +73,7 @@ struct node {
 	bool queued; /* on the dead list */
 	bool privileged;
 	bool strange;
+	bool narrow;
 	bool replaced; /* a name of it was found to lead elsewhere */
 	bool was_opened;
 	bool listed;

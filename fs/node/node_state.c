@@ -27,11 +27,22 @@ bool node_is_privileged(struct node_table *table, uint64_t id)
 	return privileged;
 }
 
-void node_set_strange(const struct node_ref *ref, bool strange)
+void node_set_strange(const struct node_ref *ref, bool strange, bool narrow)
 {
 	(void)pthread_mutex_lock(&ref->table->lock);
 	node_at(ref->table, ref->index)->strange = strange;
+	node_at(ref->table, ref->index)->narrow = narrow;
 	(void)pthread_mutex_unlock(&ref->table->lock);
+}
+
+bool node_is_narrow(const struct node_ref *ref)
+{
+	bool narrow;
+
+	(void)pthread_mutex_lock(&ref->table->lock);
+	narrow = node_at(ref->table, ref->index)->narrow;
+	(void)pthread_mutex_unlock(&ref->table->lock);
+	return narrow;
 }
 
 bool node_is_strange(const struct node_ref *ref)
@@ -42,6 +53,23 @@ bool node_is_strange(const struct node_ref *ref)
 	strange = node_at(ref->table, ref->index)->strange;
 	(void)pthread_mutex_unlock(&ref->table->lock);
 	return strange;
+}
+
+void node_set_found_again(const struct node_ref *ref, uint32_t at)
+{
+	(void)pthread_mutex_lock(&ref->table->lock);
+	node_at(ref->table, ref->index)->found_again = at;
+	(void)pthread_mutex_unlock(&ref->table->lock);
+}
+
+uint32_t node_found_again(const struct node_ref *ref)
+{
+	uint32_t at;
+
+	(void)pthread_mutex_lock(&ref->table->lock);
+	at = node_at(ref->table, ref->index)->found_again;
+	(void)pthread_mutex_unlock(&ref->table->lock);
+	return at;
 }
 
 void node_set_listed(const struct node_ref *ref, bool listed)

@@ -49,3 +49,15 @@ int run_as_for_good(const struct acting_user *user)
 		r = -EPERM;
 	return r;
 }
+
+void run_as_without_strange_groups(const struct view_policy *policy)
+{
+	struct container_id shown =
+		view_gid_shown(policy, DISK_ID(ID_OVERFLOW));
+	bool given =
+		container_id_is_mapped(shown) && shown.value != ID_OVERFLOW;
+
+	/* Those without a number are not among the acting user's. */
+	if (policy->acting.in_userns && !given)
+		(void)set_groups(&policy->acting);
+}

@@ -165,6 +165,7 @@ static int run_confined(struct run *run, struct error *error)
 	events->mounted(events->context);
 	if (is_over(r))
 		return 0;
+	run_as_without_strange_groups(run->fs->policy);
 	enter_sandbox(run);
 	/* Without it a deleted file's space is held until the cache is full. */
 	(void)node_table_start_ageing(run->fs->nodes, IDLE_SECONDS);

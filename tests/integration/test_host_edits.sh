@@ -276,8 +276,14 @@ ok "all that is unused is closed" \
 cat >"$T/replace.py" <<'END'
 import os, sys, time
 os.chdir(sys.argv[1])
-end = time.monotonic() + 4
+end = time.monotonic() + 7
+at = 0
 while time.monotonic() < end:
+    if time.monotonic() > at:
+        at = time.monotonic() + 0.05
+        with open("other.new", "w") as file:
+            file.write(str(at))
+        os.rename("other.new", "other")
     with open("swapped.new", "w") as file:
         file.write("text")
     os.rename("swapped.new", "swapped")
@@ -301,8 +307,30 @@ while time.monotonic() < end:
 print(errors or "no error")
 END
 )" "no error"
+# Nor is another file, which was looked up long before, a removed one for it.
+is "another file is the host's new one" "$("${ns[@]}" python3 - "$mnt" <<'END'
+import os, sys, threading, time
+os.chdir(sys.argv[1])
+stop = False
+def busy():
+    while not stop:
+        with open("swapped") as file:
+            file.read()
+thread = threading.Thread(target=busy)
+thread.start()
+old = 0
+for i in range(20):
+    os.stat("other")
+    time.sleep(0.1)
+    with open("other") as file:
+        old += os.fstat(file.fileno()).st_nlink == 0
+stop = True
+thread.join()
+print(old)
+END
+)" 0
 wait "$replacing"
-rm "$src/swapped"
+rm "$src/swapped" "$src/other"
 ok "unmount" umount_fs sergio "$mnt"
 
 # --- cache=none: at once ---------------------------------------------------

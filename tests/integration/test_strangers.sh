@@ -114,7 +114,8 @@ as_background sergio nsenter -t "$userns" -U -m --preserve-credentials \
 daemon=$!
 bed_mounts+=("$mnt")
 bed_wait_mount "$daemon" "$T/log/daemon" "${ns[@]}" mountpoint -q "$mnt" || exit 1
-like "the daemon is in a group of the host's" "$(grep Groups "/proc/$daemon/status")" 2000
+like "who starts it is in a group of the host's" \
+	"$(grep Groups "/proc/$userns/status")" 2000
 for caller in 0:0 5:5 65534:5 5:65534 65534:65534; do
 	for top in "$plain" "$mnt"; do
 		"${ns[@]}" setpriv --reuid "${caller%:*}" --regid "${caller#*:}" \
@@ -123,3 +124,79 @@ for caller in 0:0 5:5 65534:5 5:65534 65534:65534; do
 	done
 	same "$caller may no more, no less" "$T/of.mnt" "$T/of.plain"
 done
+
+# What a mount has to be told besides: the kernel forgets nothing of what is
+# below a directory that all may search, so no refusal takes a mount away there.
+as_in() { # CALLER COMMAND...
+	local caller=$1
+	shift
+	"${ns[@]}" setpriv --reuid "${caller%:*}" --regid "${caller#*:}" \
+		--clear-groups "$@" 2>&1
+}
+for top in "$plain" "$mnt"; do
+	"${ns[@]}" sh -c "mkdir '$top/own/below' && chmod 2775 '$top/own' &&
+		mount -t tmpfs none '$top/own/below' && touch '$top/own/below/in'"
+	sleep 1.2
+	for caller in 5:5 65534:65534; do
+		echo "$caller: $(as_in $caller ls "$top/own/below")"
+	done >"$T/below.${top##*/}"
+	"${ns[@]}" ls "$top/own/below" >>"$T/below.${top##*/}"
+	"${ns[@]}" umount "$top/own/below"
+	# setgid, where the caller isn't in the directory's group.
+	install -d -o maria -g shared -m 2777 "${top/%mnt/src}/handed"
+	for caller in 0:0 5:5 65534:65534; do
+		as_in $caller python3 -c "import os
+os.umask(0)
+os.close(os.open('$top/handed/$caller', os.O_CREAT | os.O_WRONLY, 0o2755))
+print(oct(os.stat('$top/handed/$caller').st_mode))"
+		as_in $caller setcap cap_chown=ep "$top/own/s0755" >/dev/null
+		echo "setcap $?"
+	done >>"$T/below.${top##*/}"
+done
+same "below, made in and given a capability" "$T/below.mnt" "$T/below.plain"
+ok "unmount" "${ns[@]}" umount "$mnt"
+
+# Where the kernel writes back on behalf of whoever wrote.
+mount_inside() {
+	as_background sergio nsenter -t "$userns" -U -m --preserve-credentials \
+		idshift-mount -f "$@" "$src" "$mnt" >"$T/log/daemon" 2>&1
+	daemon=$!
+	bed_wait_mount "$daemon" "$T/log/daemon" "${ns[@]}" mountpoint -q "$mnt"
+}
+mount_inside -o cache=always || exit 1
+is "written back" "$(as_in 5:5 python3 -c "import os
+for name in 'shared/m0666', 'shared/s0666':
+    fd = os.open('$mnt/' + name, os.O_WRONLY)
+    os.write(fd, b'more')
+    os.fsync(fd)
+    os.close(fd)
+print('done')")" "done"
+ok "unmount" "${ns[@]}" umount "$mnt"
+
+# With real owners nothing tells whose 65534 is: it has no group of the host's.
+mount_inside -o chown=disk || exit 1
+for what in "cat $mnt/shared/m0660" "cat $mnt/shared/m0640" "touch $mnt/shared/new"; do
+	like "chown=disk: $what" "$(as_in 65534:65534 $what)" "Permission denied"
+done
+ok "unmount" "${ns[@]}" umount "$mnt"
+
+# A second daemon for a mount whose root the kernel knows already.
+chown sergio:shared "$src"
+chmod 0770 "$src"
+as sergio sh -c "echo text >'$src/shown'"
+cat >"$T/resumed.sh" <<END
+exec 7<>/dev/fuse
+mount -i -t fuse.x -o fd=7,rootmode=40000,user_id=0,group_id=0,allow_other,default_permissions,nosuid,nodev x '$mnt' || exit
+stranger() { setpriv --reuid 65534 --regid 65534 --clear-groups "\$@" 2>&1 | sed 's/.*: //'; }
+for n in 1 2; do
+	idshift-mount -f -o resume='$T/home/sergio/init' '$src' /dev/fd/7 & daemon=\$!
+	[ \$n = 2 ] || { sleep 1; cat '$mnt/shown'; }
+	stranger cat '$mnt/shown'; stranger ls '$mnt'; stranger touch '$mnt/new'
+	kill -9 \$daemon; wait \$daemon 2>/dev/null
+done
+exec 7>&-
+umount '$mnt'
+END
+chmod 644 "$T/resumed.sh"
+is "resumed" "$("${ns[@]}" bash "$T/resumed.sh" 2>/dev/null)" "text
+$(for i in 1 2 3 4 5 6; do echo "Permission denied"; done)"

@@ -155,7 +155,7 @@ static void *join_together(void *context)
 static void test_start_together(void **state)
 {
 	(void)state;
-	for (int round = 0; round < 200; round++) {
+	for (int round = 0; round < 1000; round++) {
 		pthread_barrier_t barrier;
 		struct start starts[2];
 		pthread_t threads[2];
