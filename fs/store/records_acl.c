@@ -430,10 +430,11 @@ static int hides_entries(const struct records *records, int path_fd,
 	if (!records->policy->acting.in_userns)
 		return 0;
 	r = acl_read_disk(path_fd, disk_name(type), &disk);
-	if (r == 0 && disk != NULL)
-		r = translate(records, disk, user_disk_to_wire,
-			      group_disk_to_wire, &seen);
-	return r < 0 ? r : disk != NULL && seen->count < disk->count;
+	if (r < 0 || disk == NULL)
+		return r;
+	r = translate(records, disk, user_disk_to_wire, group_disk_to_wire,
+		      &seen);
+	return r < 0 ? r : seen->count < disk->count;
 }
 
 int records_acl_set(const struct records *records, int path_fd,

@@ -99,8 +99,9 @@ for code in 0 3; do
 	is "nothing is said" "$output" ""
 done
 fails 5 "the daemon is killed" as sergio idshift run "$src" "$mnt" -- sh -c \
-	"for pid in \$(pgrep -u sergio -x idshift-mount); do
-		grep -qzxF '$mnt' /proc/\$pid/cmdline && kill -9 \$pid; done; exit 5"
+	"for dir in /proc/[0-9]*; do
+		[ \"\$(cat \$dir/comm)\" = idshift-mount ] && grep -qzxF '$mnt' \$dir/cmdline &&
+			kill -9 \${dir#/proc/}; done 2>/dev/null; exit 5"
 is "nothing is said" "$output" ""
 wait_for 5 no_daemon
 no_mount "the daemon is killed"
@@ -169,7 +170,7 @@ like "where it is" "$(as sergio idshift stat "$src/link")" '(database)'
 like "a table" "$(as sergio idshift stat "$src/f" "$src/link")" \
 	'lrwxrwxrwx +7 +8  0777  1000  1000  record,record,link '
 # A name is the container's choice: no terminal is told anything by it.
-name=$'\e[1m\u009b1m\x9bä\x85'
+name=$'\e[1m\xc2\x9b1m\x9b\xc3\xa4\x85'
 as sergio touch "$src/$name"
 is "its control characters" "$(as sergio idshift stat "$src/$name" | head -1)" \
 	"$src/?[1m??1m?ä?: file"

@@ -337,10 +337,57 @@ static void test_strangers_files(void **state)
 	}
 }
 
+/* In a user namespace the overflow id is anybody's. */
+static void test_anybody(void **state)
+{
+	const struct disk_owner stranger = { DISK_ID(65534), DISK_ID(65534),
+					     S_IFREG | 0640 };
+	const struct disk_owner ours = { DISK_ID(5), DISK_ID(65534),
+					 S_IFREG | 0640 };
+	const struct override_stat record = { .has_gid = true,
+					      .gid = CONTAINER_ID(65534) };
+	struct view_policy policy;
+	struct view view;
+
+	(void)state;
+	make_policy(POLICY_NAMESPACE, &policy);
+	view_of(&policy, &stranger, NULL, &view);
+	assert_int_equal(view.uid.value, ID_NONE);
+	assert_int_equal(view.gid.value, ID_NONE);
+	assert_true(view_is_strange(&policy, &view));
+	assert_int_equal(
+		view_uid_to_wire(&policy, view.uid, stranger.uid).value, 65534);
+	view_of(&policy, &ours, NULL, &view);
+	assert_int_equal(view.uid.value, 5);
+	assert_int_equal(view.gid.value, ID_NONE);
+	assert_true(view_is_strange(&policy, &view));
+	/* The container's own nogroup. */
+	view_of(&policy, &ours, &record, &view);
+	assert_int_equal(view.gid.value, 65534);
+	assert_false(view_is_strange(&policy, &view));
+	policy.unmapped = CONTAINER_ID(7);
+	view_of(&policy, &stranger, NULL, &view);
+	assert_int_equal(view.uid.value, 7);
+	assert_false(view_is_strange(&policy, &view));
+	policy.unmapped = CONTAINER_ID(ID_NONE);
+	policy.real_owners = true;
+	view_of(&policy, &stranger, NULL, &view);
+	assert_int_equal(view.uid.value, 65534);
+	assert_false(view_is_strange(&policy, &view));
+	view_policy_destroy(&policy);
+	/* On the host it is the number of one. */
+	make_policy(POLICY_ROOT, &policy);
+	view_of(&policy, &stranger, NULL, &view);
+	assert_int_equal(view.uid.value, 65534);
+	assert_false(view_is_strange(&policy, &view));
+	view_policy_destroy(&policy);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_seen_as_wanted),
+		cmocka_unit_test(test_anybody),
 		cmocka_unit_test(test_idempotent),
 		cmocka_unit_test(test_recorded_only_if_needed),
 		cmocka_unit_test(test_no_host_user_gains),
