@@ -8,6 +8,7 @@
 #include <fuse_lowlevel.h>
 #include <linux/fuse.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -105,6 +106,18 @@ static void add_flags(struct reply *reply)
 
 #endif
 
+/*
+ * Of a congested mount the kernel writes nothing back but on fsync(2):
+ * syncfs(2) and sync(2) pass over most of its files then, and say nothing
+ * (fuse_writepages()). libfuse would not let it be more than max_background.
+ */
+static void never_congested(struct reply *reply)
+{
+	if (reply->header.error == 0 &&
+	    reply->header.len >= offsetof(struct reply, body.max_write))
+		reply->body.congestion_threshold = UINT16_MAX;
+}
+
 /* What libfuse writes as the answer; its descriptor is a pipe meanwhile. */
 static int answer(struct fuse_session *session, const struct fuse_buf *request,
 		  struct reply *ret)
@@ -144,6 +157,7 @@ int init_flags_serve(struct fuse_session *session, const void *init,
 	if (r < 0)
 		return r;
 	add_flags(&reply);
+	never_congested(&reply);
 	if (!answered &&
 	    write(fuse_session_fd(session), &reply, reply.header.len) < 0)
 		return -errno;

@@ -45,9 +45,23 @@ static bool find_ours(uint64_t id, struct mountinfo *ret)
 	       strcmp(ret->type, MOUNTPOINT_FSTYPE) == 0;
 }
 
+/*
+ * Before Linux 5.6, and where a container's seccomp knows it not, there is no
+ * openat2(2).  The path has no links, and what is found is compared.
+ */
+static int open_at(const char *path)
+{
+	int fd = mountpoint_open(path);
+
+	if (fd != -ENOSYS && fd != -EPERM)
+		return fd;
+	fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
 void own_mount_learn(const char *path, struct own_mount *ret)
 {
-	_cleanup_fd_ int fd = mountpoint_open(path);
+	_cleanup_fd_ int fd = open_at(path);
 	struct own_mount found = { .path = path };
 	struct mountinfo info;
 
@@ -85,7 +99,7 @@ int own_mount_open(const struct own_mount *mount, int fuse_fd, char *ret_path)
 			       mount->path);
 	else if (!find_ours(mount->id, &info))
 		return -ENOENT;
-	fd = mountpoint_open(info.point);
+	fd = open_at(info.point);
 	if (fd < 0)
 		return fd;
 	r = identify(fd, &found);

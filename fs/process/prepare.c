@@ -41,8 +41,13 @@ static bool unmount_stale(const char *mountpoint)
 {
 	_cleanup_fd_ int fd = open(mountpoint, O_PATH | O_CLOEXEC);
 	struct mountinfo info;
+	struct statx stx;
 
-	if (fd < 0 || !mountpoint_is_inside_ours(fd, &info))
+	/* Another start may have replaced it meanwhile: that one answers. */
+	if (fd < 0 || !mountpoint_is_inside_ours(fd, &info) ||
+	    statx(fd, "", AT_EMPTY_PATH | AT_STATX_FORCE_SYNC,
+		  STATX_BASIC_STATS, &stx) == 0 ||
+	    errno != ENOTCONN)
 		return false;
 	mountpoint_unmount(fd, mountpoint);
 	return true;

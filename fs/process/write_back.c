@@ -11,7 +11,10 @@
 
 #define TICK_NS 2000000L
 #define TICKS_QUIET 10
-#define WAIT_NS INT64_C(1000000000)
+/* Without one that is done: somebody is stuck. */
+#define STUCK_NS INT64_C(1000000000)
+/* A slow source takes its time, but not all of that of who ends us. */
+#define WAIT_NS INT64_C(20000000000)
 
 struct request {
 	struct fuse_in_header header;
@@ -41,16 +44,23 @@ void write_back_done(struct write_back *writes)
 void write_back_wait(struct write_back *writes)
 {
 	const struct timespec tick = { .tv_nsec = TICK_NS };
-	int64_t end = clock_ns(CLOCK_MONOTONIC) + WAIT_NS;
+	int64_t now = clock_ns(CLOCK_MONOTONIC), end = now + WAIT_NS;
+	int64_t stuck = now + STUCK_NS;
 	unsigned long seen = atomic_load(&writes->begun);
+	unsigned long seen_done = atomic_load(&writes->done);
 	int quiet = 0;
 
-	while (quiet < TICKS_QUIET && clock_ns(CLOCK_MONOTONIC) < end) {
-		unsigned long begun;
+	while (quiet < TICKS_QUIET && now < end && now < stuck) {
+		unsigned long begun, done;
 
 		(void)nanosleep(&tick, NULL);
+		now = clock_ns(CLOCK_MONOTONIC);
 		begun = atomic_load(&writes->begun);
-		if (begun == seen && atomic_load(&writes->done) == begun)
+		done = atomic_load(&writes->done);
+		if (done != seen_done)
+			stuck = now + STUCK_NS;
+		seen_done = done;
+		if (begun == seen && done == begun)
 			quiet++;
 		else
 			quiet = 0;

@@ -5,6 +5,7 @@
 . "$(dirname "$0")/lib.sh"
 need_root
 need_allow_other
+need_command python3
 home=$T/home/sergio
 mnt=$home/mnt
 source_dir sergio src
@@ -42,6 +43,32 @@ told_to_end() {
 mount_fs sergio "$src" "$mnt" || exit 1
 store file mapped
 told_to_end "mapped" file
+
+# More than the kernel writes at a time: libfuse calls a mount congested by 9.
+cat >"$T/many.py" <<'END'
+import mmap, os, sys, time
+maps = []
+for i in range(300):
+    fd = os.open("%s/%d" % (sys.argv[1], i), os.O_RDWR | os.O_CREAT)
+    os.ftruncate(fd, 6)
+    maps.append(mmap.mmap(fd, 6))
+    os.close(fd)
+for map in maps:
+    map[:] = b"stored"
+print(os.getpid(), flush=True)
+time.sleep(60)
+END
+for mode in auto always; do
+	mount_fs sergio "$src" "$mnt" -o "cache=$mode" || exit 1
+	"${ns[@]}" mkdir "$mnt/many"
+	"${ns[@]}" python3 "$T/many.py" "$mnt/many" >"$T/log/many" 2>&1 &
+	wait_for 5 grep -qx '[0-9]*' "$T/log/many" || note "$(cat "$T/log/many")"
+	storing=$(cat "$T/log/many")
+	told_to_end "many, cache=$mode" many/7
+	is "many, cache=$mode: all are" "$(cat "$src"/many/* | sed 's/stored/&\n/g' |
+		grep -c stored)" 300
+	rm -r "$src/many"
+done
 
 mount_fs sergio "$src" "$mnt" -o cache=always || exit 1
 store file written
