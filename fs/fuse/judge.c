@@ -5,8 +5,8 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include "idshift/backing.h"
 #include "caller.h"
+#include "idshift/backing.h"
 #include "idshift/cleanup.h"
 #include "trace.h"
 
