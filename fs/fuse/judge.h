@@ -23,7 +23,7 @@ static inline bool is_strange(const struct filesystem *fs,
 			      const struct node_ref *node)
 {
 	return fs->policy->acting.in_userns && node->table != NULL &&
-	       node_is_strange(node);
+	       node_strangeness(node) != NODE_FAMILIAR;
 }
 
 /*
@@ -33,7 +33,8 @@ static inline bool is_strange(const struct filesystem *fs,
 static inline bool is_narrow(const struct filesystem *fs,
 			     const struct node_ref *dir)
 {
-	return fs->policy->acting.in_userns && node_is_narrow(dir);
+	return fs->policy->acting.in_userns &&
+	       node_strangeness(dir) == NODE_NARROW;
 }
 
 /* Owner, group and others may all, where there is no ACL. */

@@ -272,10 +272,8 @@ static int change_attributes(struct attr_change *c)
 
 	/* By a path that leads elsewhere now: the kernel looks again. */
 	if (c->stx.stx_nlink == 0 && c->handle_fd < 0 &&
-	    !was_found_again(c->node) && node_was_replaced(c->node)) {
-		note_look_again(c->fs);
+	    !was_found_again(c->node) && node_was_replaced(c->node))
 		return -ESTALE;
-	}
 	if ((c->to_set & SET_VIEW) != 0 && !view_is_ours(c->fs->policy, &disk))
 		return judge_disk(c->fs, -EPERM, "setattr", c->node, NULL);
 	r = wanted_view(c, &want);
@@ -349,6 +347,8 @@ static int do_setattr(struct filesystem *fs, fuse_req_t req, fuse_ino_t ino,
 	if (r == 0)
 		r = change_attributes(&change);
 	change_end(&change.turn);
+	if (r == -ESTALE)
+		note_look_again(fs);
 	if (r == 0) {
 		node_tell(&node, &change.stx);
 		fill_attr(fs, &change.stx, &change.view, ret);

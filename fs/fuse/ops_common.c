@@ -279,18 +279,24 @@ static int stat_child(const struct filesystem *fs, const struct caller *caller,
 	return is_own_mount(fs, ret) ? -ELOOP : 0;
 }
 
+static enum node_strangeness strangeness_of(const struct view_policy *policy,
+					    const struct view *view)
+{
+	if (!view_is_strange(policy, view))
+		return NODE_FAMILIAR;
+	return S_ISDIR(view->mode) &&
+			       !mode_grants_all(view->mode, ACCESS_EXEC) ?
+		       NODE_NARROW :
+		       NODE_STRANGE;
+}
+
 void note_view(const struct filesystem *fs, const struct node_ref *node,
 	       const struct view *view)
 {
-	bool strange = view_is_strange(fs->policy, view);
-
 	if (is_guarded(view->mode))
 		node_set_privileged(node, true);
 	if (fs->policy->acting.in_userns)
-		node_set_strange(
-			node, strange,
-			strange && S_ISDIR(view->mode) &&
-				!mode_grants_all(view->mode, ACCESS_EXEC));
+		node_set_strangeness(node, strangeness_of(fs->policy, view));
 }
 
 static void fill_entry(const struct filesystem *fs, const struct statx *stx,

@@ -214,8 +214,7 @@ static void whiteout_made(const struct filesystem *fs,
 
 	if (moved)
 		own_whiteout(fs, caller, &move->from, move->name);
-	/* ext4 has made one, and taken it away, before it finds that it can't.
-	 */
+	/* ext4 may have made one and taken it away: that moved its times. */
 	else if (backing_stat(move->from.fd, &stx) == 0)
 		refresh(fs, &move->from, &stx);
 }

@@ -72,9 +72,8 @@ struct node {
 	bool ages;   /* on which of the idle lists */
 	bool queued; /* on the dead list */
 	bool privileged;
-	bool strange;
-	bool narrow;
-	bool replaced; /* a name of it was found to lead elsewhere */
+	uint8_t strangeness; /* enum node_strangeness */
+	bool replaced;	     /* a name of it was found to lead elsewhere */
 	bool was_opened;
 	bool listed;
 	bool has_locked;

@@ -27,32 +27,22 @@ bool node_is_privileged(struct node_table *table, uint64_t id)
 	return privileged;
 }
 
-void node_set_strange(const struct node_ref *ref, bool strange, bool narrow)
+void node_set_strangeness(const struct node_ref *ref,
+			  enum node_strangeness strangeness)
 {
 	(void)pthread_mutex_lock(&ref->table->lock);
-	node_at(ref->table, ref->index)->strange = strange;
-	node_at(ref->table, ref->index)->narrow = narrow;
+	node_at(ref->table, ref->index)->strangeness = (uint8_t)strangeness;
 	(void)pthread_mutex_unlock(&ref->table->lock);
 }
 
-bool node_is_narrow(const struct node_ref *ref)
+enum node_strangeness node_strangeness(const struct node_ref *ref)
 {
-	bool narrow;
+	enum node_strangeness strangeness;
 
 	(void)pthread_mutex_lock(&ref->table->lock);
-	narrow = node_at(ref->table, ref->index)->narrow;
+	strangeness = node_at(ref->table, ref->index)->strangeness;
 	(void)pthread_mutex_unlock(&ref->table->lock);
-	return narrow;
-}
-
-bool node_is_strange(const struct node_ref *ref)
-{
-	bool strange;
-
-	(void)pthread_mutex_lock(&ref->table->lock);
-	strange = node_at(ref->table, ref->index)->strange;
-	(void)pthread_mutex_unlock(&ref->table->lock);
-	return strange;
+	return strangeness;
 }
 
 void node_set_found_again(const struct node_ref *ref, uint32_t at)

@@ -96,6 +96,8 @@ static void flush_apart(struct watch *watch)
 	pid_t pid = watch->flushed < 0 ? -1 : fork();
 
 	if (pid == 0) {
+		/* Or the daemon would not hear of the watcher's death. */
+		close_fd(watch->end);
 		flush(watch);
 		_exit(0);
 	}

@@ -148,13 +148,15 @@ void node_renamed(struct node_table *table, const struct node_ref *parent,
 void node_set_privileged(const struct node_ref *ref, bool privileged);
 bool node_is_privileged(struct node_table *table, uint64_t id);
 
-/*
- * Kept with the node, as it was seen last: view_is_strange(); and narrow, such
- * a directory that not everybody may search.
- */
-void node_set_strange(const struct node_ref *ref, bool strange, bool narrow);
-bool node_is_strange(const struct node_ref *ref);
-bool node_is_narrow(const struct node_ref *ref);
+/* Kept with the node, as it was seen last. */
+enum node_strangeness {
+	NODE_FAMILIAR,
+	NODE_STRANGE, /* view_is_strange() */
+	NODE_NARROW,  /* such a directory that not everybody may search */
+};
+void node_set_strangeness(const struct node_ref *ref,
+			  enum node_strangeness strangeness);
+enum node_strangeness node_strangeness(const struct node_ref *ref);
 
 /* Kept with the node: when it was last looked up because of an -ESTALE. */
 void node_set_found_again(const struct node_ref *ref, uint32_t at);
