@@ -22,7 +22,7 @@ for top in "$home/plain" "$home/mnt"; do
 		echo 1 >gone && echo 2 >moved && echo 3 >dir/in && chown 5:6 moved && cd .. &&
 		mount -t overlay -o lowerdir=low,upperdir=up,workdir=work,userxattr none all &&
 		cd all && rm gone && mv moved dir/there && mv dir dir2 && chown 7 dir2/in &&
-		setpriv --reuid 33 --regid 34 --clear-groups touch ../up/x 2>&1; ls -lnR . &&
+		setpriv --reuid 33 --regid 34 --clear-groups touch ../up/x 2>&1; ls -lnR --time-style=+ . &&
 		cd .. && umount all && cd up && find . -printf '%P %y %m %U:%G\\n' | sort" \
 		>"$T/overlay.${top##*/}" 2>&1
 done
