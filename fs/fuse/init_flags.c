@@ -158,8 +158,9 @@ int init_flags_serve(struct fuse_session *session, const void *init,
 		return r;
 	add_flags(&reply);
 	never_congested(&reply);
-	if (!answered &&
-	    write(fuse_session_fd(session), &reply, reply.header.len) < 0)
+	/* ENOENT: it was answered. */
+	if (write(fuse_session_fd(session), &reply, reply.header.len) < 0 &&
+	    !(answered && errno == ENOENT))
 		return -errno;
 	return fuse_session_exited(session) ? -EPROTO : 0;
 }

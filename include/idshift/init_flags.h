@@ -29,8 +29,8 @@ bool init_flags_want_passthrough(struct fuse_conn_info *conn);
 
 /*
  * Serve an INIT that has been read (resume.h), its header included; before
- * there are threads.  answered: the kernel has its reply, by a daemon before
- * us; ours is kept back.  0 or -errno.
+ * there are threads.  answered: a daemon before us has read it, and answered
+ * it unless it was killed in between.  0 or -errno.
  */
 int init_flags_serve(struct fuse_session *session, const void *init,
 		     size_t size, bool answered);

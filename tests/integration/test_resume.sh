@@ -111,10 +111,12 @@ ok "it ends with the mount" wait_for 5 \
 # In a build with sanitizers it says that it has no sandbox.
 is "it says nothing" "$(grep -v "in a sanitizer.s build" "$T/log/daemon")" ""
 
-# Killed when it has read the INIT and not kept it.
+# Killed when it has read the INIT and not kept it (by the two writes of its
+# file), or kept and not answered it (after the device was asked for it again).
 if command -v strace >/dev/null; then
-	for nth in 1 2; do
-		kept=$T/home/sergio/init.$nth
+	for killed in "pwrite64 1" "pwrite64 2" "write 2"; do
+		read -r call nth <<<"$killed"
+		kept=$T/home/sergio/init.$call.$nth
 		exec 7<&-
 		exec 7<>/dev/fuse
 		mount -i -t fuse.idshift-mount -o "fd=7,rootmode=40000" \
@@ -123,12 +125,12 @@ if command -v strace >/dev/null; then
 			supervised "$mnt" || exit
 		as sergio touch "$kept"
 		start strace -f -q -o "$T/log/strace" -P "$kept" \
-			-e trace=pwrite64 \
-			-e "inject=pwrite64:signal=KILL:when=$nth"
+			-P /dev/fuse -e "trace=$call" \
+			-e "inject=$call:signal=KILL:when=$nth"
 		wait "$daemon" 2>/dev/null
-		is "killed at write $nth" "$?" 137
+		is "killed at $killed" "$?" 137
 		start
-		is "killed at write $nth: the next one serves" \
+		is "killed at $killed: the next one serves" \
 			"$("${ns[@]}" timeout 5 cat "$mnt/file")" one
 		umount -l "$mnt"
 		kill "$daemon" 2>/dev/null
