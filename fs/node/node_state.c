@@ -114,7 +114,8 @@ void node_path(const struct node_ref *ref, char *buf, size_t size)
 		size_t len = strlen(text);
 
 		if (len + 1 > at) {
-			buf[--at] = '?';
+			at -= at > 0;
+			buf[at] = '?';
 			break;
 		}
 		at -= len;

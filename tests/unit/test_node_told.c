@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What the kernel was told of a file, and how old its pages may be. */
+/* What is kept with a node: what the kernel was told, its path. */
 #include "idshift/node_table.h"
 
 #include "node_fixture.h"
@@ -87,11 +87,47 @@ static void test_pages_are_unsure(void **state)
 	assert_false(node_pages_are_unsure(&file));
 }
 
+/* Of any size of the caller's, nothing before it or after it is written. */
+static void test_path_fits(void **state)
+{
+	char name[NAME_MAX + 1], buf[64], wanted[2 * NAME_MAX];
+	struct node_ref deep = NODE_REF_NONE;
+
+	(void)state;
+	mkdir_at(&world, "d");
+	for (size_t len = 1; len < sizeof(buf); len++) {
+		uint64_t dir = looked_up(&world, ROOT, "d"), id;
+
+		memset(name, 'x', len);
+		name[len] = '\0';
+		(void)snprintf(wanted, sizeof(wanted), "d/%s", name);
+		touch_at(&world, wanted);
+		id = looked_up(&world, dir, name);
+		assert_int_equal(node_acquire(world.table, id, &deep), 0);
+		memset(buf, '#', sizeof(buf));
+		node_path(&deep, buf + 8, 32);
+		for (size_t i = 0; i < sizeof(buf); i++) {
+			if (i < 8 || i >= 40)
+				assert_int_equal(buf[i], '#');
+		}
+		if (len + 4 <= 32) /* and all four: "/d/" and the end */
+			assert_string_equal(buf + 9, wanted);
+		else
+			assert_int_equal(buf[8], '?');
+		node_release(&deep);
+		deep = NODE_REF_NONE;
+		node_forget(world.table, id, 1);
+		node_forget(world.table, dir, 1);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_is_told, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_pages_are_unsure, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(test_path_fits, setup,
 						teardown),
 	};
 
