@@ -363,9 +363,7 @@ static int owner_entry(struct filesystem *fs, fuse_ino_t ino,
 	fd = open_for_locks(fs, ino);
 	if (fd < 0)
 		return fd;
-	*ret = lock_owner_add(fs->locks, ino, fi->lock_owner, fd);
-	if (*ret != NULL)
-		lock_owner_note(fs->locks, *ret, fi->fh);
+	*ret = lock_owner_add(fs->locks, ino, fi->lock_owner, fi->fh, fd);
 	return *ret != NULL ? 0 : -ENOLCK;
 }
 

@@ -124,7 +124,7 @@ struct lock_owner *lock_owner_find(struct lock_table *table, uint64_t node,
 }
 
 struct lock_owner *lock_owner_add(struct lock_table *table, uint64_t node,
-				  uint64_t owner, int fd)
+				  uint64_t owner, uint64_t handle, int fd)
 {
 	struct lock_owner *made = calloc(1, sizeof(*made));
 	struct lock_owner *entry;
@@ -135,6 +135,7 @@ struct lock_owner *lock_owner_add(struct lock_table *table, uint64_t node,
 	}
 	made->node = node;
 	made->owner = owner;
+	made->handle = handle;
 	made->fd = fd;
 	(void)pthread_mutex_lock(&table->lock);
 	entry = find(table, node, owner);

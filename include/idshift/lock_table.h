@@ -62,12 +62,12 @@ struct lock_table *lock_table_free(struct lock_table *table);
 struct lock_owner *lock_owner_find(struct lock_table *table, uint64_t node,
 				   uint64_t owner);
 /*
- * Make it, with fd as its open file description (ownership taken in every
- * case); the one that another thread made meanwhile counts.  Held; NULL when
- * there are too many or no memory.
+ * Make it, as one that goes with the handle, with fd as its open file
+ * description (ownership taken in every case); the one that another thread made
+ * meanwhile counts.  Held; NULL when there are too many or no memory.
  */
 struct lock_owner *lock_owner_add(struct lock_table *table, uint64_t node,
-				  uint64_t owner, int fd);
+				  uint64_t owner, uint64_t handle, int fd);
 /* A held entry stays valid until it is put. */
 void lock_owner_put(struct lock_table *table, struct lock_owner *entry);
 

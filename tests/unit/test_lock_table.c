@@ -9,6 +9,7 @@
 
 #define BYTES 24
 #define ROOM 1000
+#define NO_HANDLE UINT64_MAX
 
 static struct lock_range range(short type, uint64_t start, uint64_t end,
 			       pid_t pid)
@@ -154,7 +155,7 @@ static void begin(uint64_t node, uint64_t owner, short type, uint64_t start,
 	struct lock_owner *entry = lock_owner_find(table, node, owner);
 
 	if (entry == NULL)
-		entry = lock_owner_add(table, node, owner, -1);
+		entry = lock_owner_add(table, node, owner, NO_HANDLE, -1);
 	assert_non_null(entry);
 	lock_op_begin(table, entry, wanted, op);
 	lock_owner_put(table, entry);
@@ -303,19 +304,18 @@ static void check_close_meanwhile(uint64_t handle)
 {
 	char path[32];
 	int fd = memory_file(), other;
-	struct lock_owner *entry = lock_owner_add(table, 7, 1, fd);
+	struct lock_owner *entry = lock_owner_add(table, 7, 1, handle, fd);
 	struct lock_op op;
 
 	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	other = open(path, O_RDWR | O_CLOEXEC);
 	assert_true(other >= 0);
 	assert_non_null(entry);
-	lock_owner_note(table, entry, handle);
 	assert_int_equal(lock_byte(fd, F_WRLCK, 1), 0);
 	take(7, 1, F_WRLCK, 1, 1);
 	lock_op_begin(table, entry, range(F_WRLCK, 0, 0, 100), &op);
 	assert_int_equal(lock_op_wait(table, &op), 0);
-	if (handle != 0)
+	if (handle != NO_HANDLE)
 		lock_drop_handle(table, 7, handle);
 	else
 		lock_drop_owner(table, 7, 1);
@@ -338,8 +338,27 @@ static void check_close_meanwhile(uint64_t handle)
 static void test_dropped_meanwhile(void **state)
 {
 	(void)state;
+	check_close_meanwhile(NO_HANDLE);
 	check_close_meanwhile(0);
 	check_close_meanwhile(5);
+}
+
+/* Of handle 0, the first of a mount, nothing of another's is meant. */
+static void test_first_handle(void **state)
+{
+	struct lock_owner *entry = lock_owner_add(table, 7, 1, 3, -1);
+
+	(void)state;
+	lock_drop_handle(table, 7, 0);
+	assert_ptr_equal(lock_owner_find(table, 7, 1), entry);
+	lock_owner_put(table, entry);
+	lock_owner_note(table, entry, 4);
+	lock_drop_handle(table, 7, 3);
+	assert_ptr_equal(lock_owner_find(table, 7, 1), entry);
+	lock_owner_put(table, entry);
+	lock_drop_handle(table, 7, 4);
+	assert_null(lock_owner_find(table, 7, 1));
+	lock_owner_put(table, entry);
 }
 
 int main(void)
@@ -357,6 +376,8 @@ int main(void)
 						teardown),
 		cmocka_unit_test_setup_teardown(test_too_many, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_dropped_meanwhile, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(test_first_handle, setup,
 						teardown),
 	};
 
