@@ -110,7 +110,6 @@ void queue_if_dead(struct node_table *table, uint32_t index)
 
 struct burial {
 	int fd;
-	mode_t type;
 	bool orphan;
 };
 
@@ -121,7 +120,6 @@ static void bury(struct node_table *table, uint32_t index,
 
 	*ret_burial = (struct burial){
 		.fd = node->fd,
-		.type = (mode_t)node->identity.type,
 		.orphan = node->names == NULL && node->fd >= 0,
 	};
 	while (node->names != NULL)
@@ -153,8 +151,8 @@ static bool bury_next(struct node_table *table)
 
 	for (size_t i = 0; i < count; i++) {
 		if (burials[i].orphan && table->hooks.orphan != NULL)
-			table->hooks.orphan(table->hooks.context, burials[i].fd,
-					    burials[i].type);
+			table->hooks.orphan(table->hooks.context,
+					    burials[i].fd);
 		close_fd(burials[i].fd);
 	}
 	if (shrunk)

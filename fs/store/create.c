@@ -203,6 +203,15 @@ static bool unnamed_unsupported(int r)
 	return r == -EOPNOTSUPP || r == -EISDIR || r == -EINVAL;
 }
 
+/* Without its record it would be somebody else's. */
+static void unmake(const struct making *m, int fd, int remove_flags)
+{
+	const struct creation *c = m->creation;
+
+	if (unlinkat(c->dir_fd, c->name, remove_flags) == 0 && fd >= 0)
+		records_forget(c->records, fd, &m->stx);
+}
+
 static int create_in_place(struct making *m, mode_t mode)
 {
 	const struct creation *c = m->creation;
@@ -219,7 +228,7 @@ static int create_in_place(struct making *m, mode_t mode)
 		if (r == 0)
 			r = finish(m, fd, 0);
 		if (r < 0)
-			(void)unlinkat(c->dir_fd, c->name, 0);
+			unmake(m, fd, 0);
 	}
 	intent_end(c->records, handle);
 	return r < 0 ? r : take_fd(&fd);
@@ -237,6 +246,8 @@ static int make_unnamed(struct making *m)
 	r = backing_stat(fd, &m->stx);
 	if (r == 0)
 		r = finish(m, fd, records_absent_of_new(c->records, &m->stx));
+	if (r < 0)
+		records_forget(c->records, fd, &m->stx);
 	return r < 0 ? r : take_fd(&fd);
 }
 
@@ -258,11 +269,14 @@ static int create_unnamed(struct making *m)
 		return fd;
 	m->moment = records_moment(c->records->cache);
 	r = backing_link(fd, c->dir_fd, c->name);
-	if (r < 0)
+	if (r < 0) {
+		records_forget(c->records, fd, &unseen);
 		return r;
+	}
 	r = backing_stat(fd, &m->stx);
 	if (r < 0) {
-		(void)unlinkat(c->dir_fd, c->name, 0);
+		m->stx = unseen;
+		unmake(m, fd, 0);
 		return r;
 	}
 	if (!has_acl && has_same_owner(&unseen, &m->stx))
@@ -363,9 +377,8 @@ static int adopt(struct making *m)
 	_cleanup_fd_ int fd = open_made(m);
 	int r = fd < 0 ? fd : leave_unrecorded(m, finish(m, fd, 0));
 
-	/* Without its record it would be somebody else's. */
 	if (r < 0 && r != -ESTALE)
-		(void)unlinkat(c->dir_fd, c->name, remove_flags);
+		unmake(m, fd, remove_flags);
 	return r < 0 ? r : take_fd(&fd);
 }
 

@@ -15,12 +15,12 @@ size_t count_fds(void)
 	return count - 3; /* ".", ".." and the directory itself */
 }
 
-static void count_orphan(void *context, int path_fd, mode_t type)
+static void count_orphan(void *context, int path_fd)
 {
 	struct world *world = context;
 	struct statx stx;
 
-	if (backing_stat(path_fd, &stx) == 0 && (stx.stx_mode & S_IFMT) == type)
+	if (backing_stat(path_fd, &stx) == 0 && stx.stx_nlink <= 1)
 		atomic_fetch_add(&world->orphans, 1);
 }
 
