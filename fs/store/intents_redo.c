@@ -12,6 +12,7 @@
 #include "idshift/backing.h"
 #include "idshift/cleanup.h"
 #include "idshift/clock.h"
+#include "idshift/turns.h"
 #include "intents_bytes.h"
 
 /*
@@ -164,12 +165,11 @@ static int mark_as_tried(const struct intent_place *place)
 }
 
 static int redo_creation(const struct records *records,
-			 const struct intent_head *head,
-			 const struct intent_place *place, int dir_fd,
-			 struct view *want)
+			 struct intent_head *head,
+			 const struct intent_place *place, int dir_fd)
 {
 	const char *buf = place->buf;
-	_cleanup_acl_ struct acl *default_acl = NULL;
+	_cleanup_acl_ struct acl *acl = NULL, *default_acl = NULL;
 	const char *name = intent_part(head, buf, INTENT_NAME);
 	_cleanup_fd_ int fd = open_below(dir_fd, name, head->same_dev != 0);
 	struct statx stx;
@@ -180,14 +180,46 @@ static int redo_creation(const struct records *records,
 	r = backing_stat(fd, &stx);
 	if (r < 0 || !is_made(records, head, fd, &stx))
 		return r;
-	r = intent_read_acl(head, buf, INTENT_DEFAULT_ACL, &default_acl);
+	r = intent_read_acl(head, buf, INTENT_ACL, &acl);
+	if (r == 0)
+		r = intent_read_acl(head, buf, INTENT_DEFAULT_ACL,
+				    &default_acl);
 	if (r == 0)
 		r = mark_as_tried(place);
+	head->want.acl = acl;
 	return r < 0 ? r :
-		       creation_complete(records, fd, &stx, 0,
-					 head->disk_default_acl != 0,
-					 default_acl,
-					 head->default_acl_vouched != 0, want);
+		       creation_complete(
+			       records, fd, &stx, 0,
+			       head->disk_default_acl != 0, default_acl,
+			       head->default_acl_vouched != 0, &head->want);
+}
+
+/* In the object's turn: another daemon may change it, too. */
+static int redo_change(const struct records *records, struct intent_head *head,
+		       const struct intent_place *place, int fd)
+{
+	_cleanup_acl_ struct acl *acl = NULL, *disk_acl = NULL;
+	struct disk_acl_change disk_change = {
+		.remove = head->remove_disk_acl != 0
+	};
+	struct statx stx;
+	int r = backing_stat(fd, &stx);
+
+	if (r < 0 || !is_under_way(head, &stx) ||
+	    !is_record_of_change(records, head, place->buf, fd, &stx))
+		return r;
+	r = intent_read_acl(head, place->buf, INTENT_ACL, &acl);
+	if (r == 0)
+		r = intent_read_acl(head, place->buf, INTENT_DISK_ACL,
+				    &disk_acl);
+	if (r == 0)
+		r = mark_as_tried(place);
+	if (r < 0)
+		return r;
+	head->want.acl = acl;
+	disk_change.set = disk_acl;
+	return records_change(records, fd, &stx, 0, &head->want, acl == NULL,
+			      &disk_change);
 }
 
 int intent_redo(const struct records *records, const struct intent_root *root,
@@ -196,39 +228,27 @@ int intent_redo(const struct records *records, const struct intent_root *root,
 	/* This one is still there until it is done. */
 	const struct records plain = { .policy = records->policy,
 				       .db = records->db };
-	_cleanup_acl_ struct acl *acl = NULL, *disk_acl = NULL;
-	struct disk_acl_change disk_change = { .set = NULL };
 	_cleanup_fd_ int fd = -1;
-	const char *buf = place->buf;
 	struct intent_head head;
 	struct statx stx;
+	enum turn turn;
+	uint64_t key;
 	int r;
 
-	if (!intent_read(buf, place->size, &head))
+	if (!intent_read(place->buf, place->size, &head))
 		return 0;
-	fd = open_below(root->fd, intent_part(&head, buf, INTENT_PATH),
+	fd = open_below(root->fd, intent_part(&head, place->buf, INTENT_PATH),
 			head.same_dev != 0);
 	if (fd < 0)
 		return nothing_or(fd);
 	r = backing_stat(fd, &stx);
 	if (r < 0 || !is_object(&head, root, &stx))
 		return r;
-	r = intent_read_acl(&head, buf, INTENT_ACL, &acl);
-	if (r == 0)
-		r = intent_read_acl(&head, buf, INTENT_DISK_ACL, &disk_acl);
-	if (r < 0)
-		return r;
-	head.want.acl = acl;
-	if (intent_part(&head, buf, INTENT_NAME)[0] != '\0')
-		return redo_creation(&plain, &head, place, fd, &head.want);
-	if (!is_under_way(&head, &stx) ||
-	    !is_record_of_change(&plain, &head, buf, fd, &stx))
-		return 0;
-	r = mark_as_tried(place);
-	if (r < 0)
-		return r;
-	disk_change.set = disk_acl;
-	disk_change.remove = head.remove_disk_acl != 0;
-	return records_change(&plain, fd, &stx, 0, &head.want, acl == NULL,
-			      &disk_change);
+	if (intent_part(&head, place->buf, INTENT_NAME)[0] != '\0')
+		return redo_creation(&plain, &head, place, fd);
+	key = turns_key(backing_dev(&stx), stx.stx_ino);
+	turn = turn_begin(records->turns, key);
+	r = redo_change(&plain, &head, place, fd);
+	turn_end(records->turns, key, turn);
+	return r;
 }

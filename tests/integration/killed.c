@@ -31,8 +31,9 @@
 
 struct operation {
 	const char *name;
-	const char *host; /* by the host's user, in the source, before */
-	const char *root; /* by the container's root, in the mount, then */
+	/* By the host's user, in the source: before and, from '|' on, after */
+	const char *host;
+	const char *root; /* what the container's root does in the mount */
 	const char *run;  /* the operation itself */
 	bool by_root;
 	/* Without setuid is fine in between, with new contents isn't. */
@@ -76,6 +77,8 @@ static const struct operation operations[] = {
 	{ "chmod 0400", ": >f", "", "chmod 400 f", true, false },
 	{ "chmod of a recorded mode", ": >f", "chown 5:6 f; chmod 4751 f",
 	  "chmod 3640 f", true, false },
+	{ "chmod of a record that can't be read", ": >f|chmod 200 f",
+	  "chown 5:6 f; setfacl -m u:5:rw,g::- f", "chmod 604 f", true, false },
 	{ "chmod back to the disk's", ": >f", "chmod 4400 f", "chmod 644 f",
 	  true, false },
 	{ "chmod of a host's 0444", "echo a >f; chmod 444 f", "", "chmod 400 f",
@@ -435,12 +438,21 @@ static void check(const struct operation *op, int call,
 
 static void prepare(const struct operation *op)
 {
+	const char *late = strchr(op->host, '|');
+	char before[256];
+
+	(void)snprintf(before, sizeof(before), "%.*s",
+		       (int)strcspn(op->host, "|"), op->host);
 	if (chdir(source) == 0) {
 		run_as(disk_uid, "chmod -R u+rwx .; rm -rf ./*");
-		run_as(disk_uid, op->host);
+		run_as(disk_uid, before);
 	}
 	if (chdir(mount) == 0)
 		run_as_root(op->root);
+	if (late != NULL && chdir(source) == 0) {
+		run_as(disk_uid, late + 1);
+		(void)!chdir(mount);
+	}
 }
 
 static void run(const struct operation *op)

@@ -5,6 +5,9 @@
 #include <pthread.h>
 #include <sys/wait.h>
 
+#include "idshift/backing.h"
+#include "idshift/turns.h"
+
 #include "../../fs/store/intents_internal.h"
 
 #include "store_fixture.h"
@@ -376,6 +379,58 @@ static void test_another_wins(void **state)
 	expect_record(s, "file", NULL);
 }
 
+struct other {
+	const struct store *store;
+	struct turns *turns;
+	uint64_t key;
+	enum turn turn;
+	_Atomic bool through;
+};
+
+static void *change_slowly(void *data)
+{
+	struct other *other = data;
+
+	(void)usleep(100000);
+	assert_int_equal(apply(other->store, "file", 9, 2000, 0600), 0);
+	other->through = true;
+	turn_end(other->turns, other->key, other->turn);
+	return NULL;
+}
+
+/* And what it is doing. */
+static void test_another_is_waited_for(void **state)
+{
+	struct store *s = store_of(state);
+	struct other other = { .store = s };
+	struct turns *turns = NULL;
+	char path[PATH_MAX];
+	pthread_t thread;
+	struct statx stx;
+	int fd;
+
+	die_with_file(s, true);
+	state_path(s, "", path);
+	assert_int_equal(turns_open(path, &turns), 0);
+	assert_int_equal(turns_open(path, &other.turns), 0);
+	fd = openat(s->src, "file", O_PATH);
+	assert_int_equal(backing_stat(fd, &stx), 0);
+	(void)close(fd);
+	other.key = turns_key(backing_dev(&stx), stx.stx_ino);
+	other.turn = turn_begin(other.turns, other.key);
+	assert_int_equal(other.turn, TURN_LOCKED);
+	assert_int_equal(pthread_create(&thread, NULL, change_slowly, &other),
+			 0);
+	s->records.turns = turns;
+	start_and_end(s);
+	s->records.turns = NULL;
+	assert_true(other.through);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	expect_view(s, "file", 9, 2000, 0600);
+	assert_null(turns_close(other.turns));
+	assert_null(turns_close(turns));
+}
+
 static void test_several(void **state)
 {
 	static const char *const paths[] = { "a", "dir/b", "dir/sub/c", "d" };
@@ -512,6 +567,7 @@ int main(void)
 		INTENTS_TEST(test_host_wins),
 		INTENTS_TEST(test_host_wins_later),
 		INTENTS_TEST(test_another_wins),
+		INTENTS_TEST(test_another_is_waited_for),
 		INTENTS_TEST(test_several),
 		INTENTS_TEST(test_renamed_directory),
 		INTENTS_TEST(test_slots),
