@@ -86,10 +86,10 @@ void change_end(const struct change_turn *change);
  * The disk answered -EACCES where the kernel let the caller pass: if the view
  * (read afresh, so that a host's chmod of a moment ago counts) grants
  * `wanted` (ACCESS_*), give the acting user the bits that it needs, and
- * record the mode that the container sees.  0: worth another try.
+ * record the mode that the container sees.  True: worth another try.
  */
-int widen(const struct filesystem *fs, const struct caller *caller,
-	  const struct node_ref *node, unsigned int wanted);
+bool widen(const struct filesystem *fs, const struct caller *caller,
+	   const struct node_ref *node, unsigned int wanted);
 
 static inline bool is_privileged(mode_t mode)
 {

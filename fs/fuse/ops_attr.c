@@ -174,6 +174,7 @@ static int change_size(struct attr_change *c)
 {
 	static const struct timespec now[2] = { { .tv_nsec = UTIME_OMIT },
 						{ .tv_nsec = UTIME_NOW } };
+	bool widened;
 	int r;
 
 	if (c->handle_fd >= 0)
@@ -186,9 +187,9 @@ static int change_size(struct attr_change *c)
 		return r;
 	/* Widening is a change of its own. */
 	change_end(&c->turn);
-	r = widen(c->fs, &c->caller, c->node, ACCESS_WRITE);
+	widened = widen(c->fs, &c->caller, c->node, ACCESS_WRITE);
 	change_begin(c->fs, c->node->id, true, &c->turn);
-	return r < 0 ? r : backing_truncate(c->node->fd, c->attr->st_size);
+	return widened ? backing_truncate(c->node->fd, c->attr->st_size) : r;
 }
 
 static int change_times(const struct attr_change *c)

@@ -18,21 +18,20 @@ int caller_of(const struct filesystem *fs, fuse_req_t req, struct caller *ret)
 	const struct fuse_ctx *ctx = fuse_req_ctx(req);
 	const struct access_caller *judge = fs->config.judge;
 
-	*ret = (struct caller){ .uid = CONTAINER_ID(ID_NONE),
-				.gid = CONTAINER_ID(ID_NONE),
-				.req = req };
+	*ret = (struct caller){ .req = req };
 	if (judge != NULL) {
 		ret->uid = judge->uid;
 		ret->gid = judge->gid;
-	} else if (!userns_to_container(&fs->policy->userns_uid,
-					WIRE_ID(ctx->uid), &ret->uid) ||
-		   !userns_to_container(&fs->policy->userns_gid,
-					WIRE_ID(ctx->gid), &ret->gid)) {
-		/* As on a kernel idmapped mount: "other", and no creating. */
-		if (!fs->policy->real_owners)
-			return -EACCES;
+		return 0;
 	}
-	return 0;
+	if (userns_to_container(&fs->policy->userns_uid, WIRE_ID(ctx->uid),
+				&ret->uid) &&
+	    userns_to_container(&fs->policy->userns_gid, WIRE_ID(ctx->gid),
+				&ret->gid))
+		return 0;
+	/* As on a kernel idmapped mount: "other", and no creating. */
+	ret->uid = ret->gid = CONTAINER_ID(ID_NONE);
+	return fs->policy->real_owners ? 0 : -EACCES;
 }
 
 int node_view(const struct filesystem *fs, const struct node_ref *node,
@@ -189,8 +188,8 @@ static int view_grants(const struct filesystem *fs, const struct caller *caller,
 	return r < 0 ? r : access_check(&rights.who, &object, wanted, NULL);
 }
 
-int widen(const struct filesystem *fs, const struct caller *caller,
-	  const struct node_ref *node, unsigned int wanted)
+bool widen(const struct filesystem *fs, const struct caller *caller,
+	   const struct node_ref *node, unsigned int wanted)
 {
 	struct change_turn change;
 	struct statx stx;
@@ -204,7 +203,7 @@ int widen(const struct filesystem *fs, const struct caller *caller,
 	if (r == 0)
 		r = records_apply(&fs->records, node->fd, &stx, 0, &view);
 	change_end(&change);
-	return r < 0 ? -EACCES : 0;
+	return r == 0;
 }
 
 int keep_open(const struct filesystem *fs, int fd)
@@ -244,7 +243,7 @@ int open_node(const struct filesystem *fs, const struct caller *caller,
 {
 	int fd = backing_reopen(node->fd, flags);
 
-	if (fd == -EACCES && widen(fs, caller, node, wanted_by(flags)) == 0)
+	if (fd == -EACCES && widen(fs, caller, node, wanted_by(flags)))
 		fd = backing_reopen(node->fd, flags);
 	return keep_open(fs, fd);
 }
@@ -272,7 +271,7 @@ static int stat_child(const struct filesystem *fs, const struct caller *caller,
 	if (r < 0)
 		return r;
 	r = backing_stat_child(parent->fd, name, ret);
-	if (r == -EACCES && widen(fs, caller, parent, ACCESS_EXEC) == 0)
+	if (r == -EACCES && widen(fs, caller, parent, ACCESS_EXEC))
 		r = backing_stat_child(parent->fd, name, ret);
 	if (r < 0)
 		return r;

@@ -120,7 +120,7 @@ static int making_begin(struct making *making, fuse_req_t req,
 static bool making_widen(struct making *making, int r)
 {
 	return r == -EACCES && widen(making->fs, &making->caller, &making->dir,
-				     ACCESS_WRITE | ACCESS_EXEC) == 0;
+				     ACCESS_WRITE | ACCESS_EXEC);
 }
 
 /* It was made, and can't be given out: as if it had never been. */

@@ -139,7 +139,7 @@ static int do_unlink(struct filesystem *fs, fuse_req_t req, fuse_ino_t parent,
 		return r;
 	r = unlink_once(&dir, name, flags);
 	if (r == -EACCES &&
-	    widen(fs, &caller, &dir, ACCESS_WRITE | ACCESS_EXEC) == 0)
+	    widen(fs, &caller, &dir, ACCESS_WRITE | ACCESS_EXEC))
 		r = unlink_once(&dir, name, flags);
 	if (r == 0)
 		node_name_removed(fs->nodes, &dir, name);
@@ -179,8 +179,8 @@ static int rename_widened(struct filesystem *fs, const struct caller *caller,
 	unsigned int wanted = ACCESS_WRITE | ACCESS_EXEC;
 	int r = rename_once(move);
 
-	if (r == -EACCES && widen(fs, caller, &move->from, wanted) == 0 &&
-	    widen(fs, caller, &move->to, wanted) == 0)
+	if (r == -EACCES && widen(fs, caller, &move->from, wanted) &&
+	    widen(fs, caller, &move->to, wanted))
 		r = rename_once(move);
 	return r;
 }
@@ -319,7 +319,7 @@ static int do_link(struct filesystem *fs, fuse_req_t req, fuse_ino_t ino,
 		return r;
 	r = backing_link(node.fd, dir.fd, newname);
 	if (r == -EACCES &&
-	    widen(fs, &caller, &dir, ACCESS_WRITE | ACCESS_EXEC) == 0)
+	    widen(fs, &caller, &dir, ACCESS_WRITE | ACCESS_EXEC))
 		r = backing_link(node.fd, dir.fd, newname);
 	r = judge_disk(fs, r, "link", &dir, newname);
 	if (r < 0)

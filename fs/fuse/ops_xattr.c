@@ -113,7 +113,7 @@ static ssize_t do_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name,
 		return r;
 	r = backing_getxattr(target.node.fd, name, value, size);
 	if (r == -EACCES &&
-	    widen(target.fs, &target.caller, &target.node, ACCESS_READ) == 0)
+	    widen(target.fs, &target.caller, &target.node, ACCESS_READ))
 		r = backing_getxattr(target.node.fd, name, value, size);
 	return r;
 }
@@ -170,7 +170,7 @@ static int set_acl(struct xattr_target *target, enum xattr_kind kind,
 	int r = set_acl_in_turn(target, kind, acl);
 
 	if (r == -EACCES &&
-	    widen(target->fs, &target->caller, &target->node, 0) == 0)
+	    widen(target->fs, &target->caller, &target->node, 0))
 		r = set_acl_in_turn(target, kind, acl);
 	return r;
 }
@@ -186,35 +186,37 @@ static int set_acl_blob(struct xattr_target *target, enum xattr_kind kind,
 	return r < 0 ? r : set_acl(target, kind, acl);
 }
 
+/* value NULL removes. */
+static int capability_in_turn(struct xattr_target *target, const char *value,
+			      size_t size, int flags)
+{
+	const struct records *records = &target->fs->records;
+	const int fd = target->node.fd;
+	struct change_turn change;
+	int r;
+
+	change_begin(target->fs, target->node.id, true, &change);
+	r = backing_stat(fd, &target->stx);
+	if (r == 0 && value != NULL)
+		r = records_capability_set(records, fd, &target->stx, value,
+					   size, flags);
+	else if (r == 0)
+		r = records_capability_remove(records, fd, &target->stx);
+	change_end(&change);
+	return r;
+}
+
 /* Attributes of ours need the disk's u+w, which container root may lack. */
 static int set_capability(struct xattr_target *target, const char *value,
 			  size_t size, int flags)
 {
-	const struct records *records = &target->fs->records;
 	int r = judge_capability(target->fs, &target->node);
 
 	if (r == 0)
-		r = records_capability_set(records, target->node.fd,
-					   &target->stx, value, size, flags);
+		r = capability_in_turn(target, value, size, flags);
 	if (r == -EACCES &&
-	    widen(target->fs, &target->caller, &target->node, 0) == 0)
-		r = records_capability_set(records, target->node.fd,
-					   &target->stx, value, size, flags);
-	return r;
-}
-
-static int remove_capability(struct xattr_target *target)
-{
-	const struct records *records = &target->fs->records;
-	int r = judge_capability(target->fs, &target->node);
-
-	if (r == 0)
-		r = records_capability_remove(records, target->node.fd,
-					      &target->stx);
-	if (r == -EACCES &&
-	    widen(target->fs, &target->caller, &target->node, 0) == 0)
-		r = records_capability_remove(records, target->node.fd,
-					      &target->stx);
+	    widen(target->fs, &target->caller, &target->node, 0))
+		r = capability_in_turn(target, value, size, flags);
 	return r;
 }
 
@@ -242,7 +244,7 @@ static int do_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name,
 		return r;
 	r = backing_setxattr(target.node.fd, name, value, size, flags);
 	if (r == -EACCES &&
-	    widen(target.fs, &target.caller, &target.node, ACCESS_WRITE) == 0)
+	    widen(target.fs, &target.caller, &target.node, ACCESS_WRITE))
 		r = backing_setxattr(target.node.fd, name, value, size, flags);
 	return judge_disk(target.fs, r, "setxattr", &target.node, NULL);
 }
@@ -267,7 +269,7 @@ static int do_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name)
 	if (r < 0)
 		return r;
 	if (kind == XATTR_KIND_CAPABILITY)
-		return remove_capability(&target);
+		return set_capability(&target, NULL, 0, 0);
 	if (kind != XATTR_KIND_DISK)
 		return set_acl(&target, kind, NULL);
 	r = judge_set_xattr(target.fs, &target.caller, &target.node,
@@ -276,7 +278,7 @@ static int do_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name)
 		return r;
 	r = backing_removexattr(target.node.fd, name);
 	if (r == -EACCES &&
-	    widen(target.fs, &target.caller, &target.node, ACCESS_WRITE) == 0)
+	    widen(target.fs, &target.caller, &target.node, ACCESS_WRITE))
 		r = backing_removexattr(target.node.fd, name);
 	return judge_disk(target.fs, r, "removexattr", &target.node, NULL);
 }

@@ -112,10 +112,13 @@ ssize_t records_capability_get(const struct records *records, int path_fd,
 	return len;
 }
 
-/* A disk's own that makes no sense, such as an empty one, can't be read. */
+/*
+ * A disk's own that makes no sense, such as an empty one, can't be read, nor
+ * can one whose root has no id here.
+ */
 static bool is_there(ssize_t len)
 {
-	return len >= 0 || len == -EINVAL;
+	return len >= 0 || len == -EINVAL || len == -EOVERFLOW;
 }
 
 /* XATTR_CREATE and XATTR_REPLACE. */
@@ -130,7 +133,9 @@ static int judge_flags(const struct records *records, int path_fd,
 	len = read_value(records, path_fd, stx, &data);
 	if (is_there(len) && (flags & XATTR_CREATE) != 0)
 		return -EEXIST;
-	return !is_there(len) && (flags & XATTR_REPLACE) != 0 ? (int)len : 0;
+	if (len == -ENODATA && (flags & XATTR_REPLACE) == 0)
+		return 0;
+	return is_there(len) ? 0 : (int)len;
 }
 
 /*
