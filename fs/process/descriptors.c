@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "idshift/descriptors.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdint.h>
+#include <string.h>
 #include <sys/select.h>
 #include <unistd.h>
 
 #include "idshift/cleanup.h"
+#include "idshift/number.h"
 
 /* Before Linux 5.9, when few are open. */
 #define OPEN_MAX_GUESS 1024
@@ -24,12 +28,31 @@ void descriptors_open_standard(void)
 /* Up to FD_SETSIZE: shells and supervisors give low numbers. */
 static fd_set inherited;
 
+static void note(uint64_t fd)
+{
+	if (fd > STDERR_FILENO && fd < FD_SETSIZE &&
+	    fcntl((int)fd, F_GETFD) == 0)
+		FD_SET((int)fd, &inherited);
+}
+
 /* What this program opens is close-on-exec. */
 void descriptors_note_inherited(void)
 {
-	for (int fd = STDERR_FILENO + 1; fd < FD_SETSIZE; fd++)
-		if (fcntl(fd, F_GETFD) == 0)
-			FD_SET(fd, &inherited);
+	DIR *list = opendir("/proc/self/fd");
+	const int own = list != NULL ? dirfd(list) : -1;
+	const struct dirent *entry;
+	uint64_t fd;
+
+	/* Without /proc all numbers are asked for. */
+	for (fd = 0; list == NULL && fd < FD_SETSIZE; fd++)
+		note(fd);
+	while (list != NULL && (entry = readdir(list)) != NULL)
+		if (number_parse(entry->d_name, strlen(entry->d_name), INT_MAX,
+				 &fd) == 0 &&
+		    (int)fd != own)
+			note(fd);
+	if (list != NULL)
+		(void)closedir(list);
 }
 
 void descriptors_close_inherited(int spare)

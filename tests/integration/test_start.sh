@@ -49,6 +49,16 @@ as sergio mkdir "$mnt/no" 2>/dev/null
 like "is written" "$(cat "$home/trace")" 'EACCES'
 ok "unmount" as sergio fusermount3 -u "$mnt"
 
+if command -v strace >/dev/null; then
+	as sergio strace -q -o "$T/log/calls" -e trace=fcntl \
+		idshift-mount --version 7>>"$home/trace" >/dev/null
+	ok "who has few is not asked for a thousand" \
+		test "$(grep -c fcntl "$T/log/calls")" -lt 20
+else
+	skip "who has few is not asked for a thousand" \
+		"strace is not installed"
+fi
+
 # --- signals that the parent has blocked ---------------------------------------
 
 # In the background too: the mask is inherited.
