@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* trace=: a line for each denied request, as text or as a JSON object. */
+/*
+ * trace=: a line for each denied request, as text or as a JSON object.  Where
+ * lines could not be written, as a pipe's reader had stalled or the disk was
+ * full, the next one that can be is preceded by their number.
+ */
 #ifndef IDSHIFT_TRACE_H
 #define IDSHIFT_TRACE_H
 

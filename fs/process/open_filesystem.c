@@ -112,12 +112,17 @@ static const struct access_caller *judged_caller(const struct options *options)
 	return &caller;
 }
 
-/* The user's umask still holds.  A FIFO without a reader isn't waited for. */
+/*
+ * The user's umask still holds.  It doesn't block: neither is a FIFO's reader
+ * waited for, nor may one that has stalled hold the mount (trace.c).
+ */
 static int open_trace(const struct options *options,
 		      struct filesystem_config *config, struct error *error)
 {
 	const char *file = options->trace;
 	const char *suffix;
+	struct stat st;
+	int r;
 
 	config->trace_fd = -1;
 	if (file == NULL)
@@ -127,15 +132,19 @@ static int open_trace(const struct options *options,
 	config->trace_fd = open(
 		file, O_WRONLY | O_CREAT | O_APPEND | O_NONBLOCK | O_CLOEXEC,
 		0644);
-	if (config->trace_fd < 0 && errno == ENXIO)
+	if (config->trace_fd >= 0)
+		return 0;
+	r = errno;
+	if (r == ENXIO && stat(file, &st) == 0 && S_ISSOCK(st.st_mode))
+		return error_set(error, EXIT_STATUS_OTHER,
+				 "trace '%s': it is a socket, which can't be "
+				 "opened; name a file or a FIFO",
+				 file);
+	if (r == ENXIO)
 		return error_set(error, EXIT_STATUS_OTHER,
 				 "trace '%s': nobody reads it", file);
-	if (config->trace_fd < 0)
-		return error_set(error, EXIT_STATUS_OTHER, "trace '%s': %s",
-				 file, strerror(errno));
-	/* A slow reader gets every line. */
-	(void)fcntl(config->trace_fd, F_SETFL, O_APPEND);
-	return 0;
+	return error_set(error, EXIT_STATUS_OTHER, "trace '%s': %s", file,
+			 strerror(r));
 }
 
 /*

@@ -99,4 +99,40 @@ as nosub mkfifo "$home/fifo"
 fails 1 "to a FIFO that nobody reads" as nosub timeout 5 idshift-mount -o \
 	"userns=host,caller=5:5,trace=$home/fifo" "$src" "$mnt"
 is "says so" "$output" "idshift-mount: trace '$home/fifo': nobody reads it"
+# --- a reader that stalls ------------------------------------------------------
+
+# 64 KiB is what the pipe holds.
+exec 8<>"$home/fifo"
+mount_fs nosub "$src" "$mnt" -o userns=host,owner=0:0 \
+	-o "caller=1001:1001,trace=$home/fifo" || exit 1
+long=$(printf '%0200d' 0)
+many() {
+	as nosub timeout 20 sh -c "for i in \$(seq 400); do
+		mkdir '$mnt/closed/$long'\$i; done" >"$T/log/many" 2>&1
+	grep -c 'Permission denied' "$T/log/many"
+}
+is "a full FIFO: requests are answered" "$(many)" 400
+timeout 1 cat <&8 >"$T/log/read"
+as nosub mkdir "$mnt/closed/last" 2>/dev/null
+timeout 1 cat <&8 >>"$T/log/read"
+is "what was read are whole lines" \
+	"$(grep -cvE '^mkdir /closed/.* by 1001:1001: EACCES: |missing' "$T/log/read")" 0
+like "the last one too" "$(tail -1 "$T/log/read")" '^mkdir /closed/last '
+is "it says how many are missing" \
+	"$(awk '/ denials are missing here: /{ n += $1 } END { print n }' "$T/log/read")" \
+	"$((401 - $(grep -c '^mkdir' "$T/log/read")))"
+is "full again" "$(many)" 400
+kill "$daemon"
+ok "it ends all the same" timeout 10 tail --pid="$daemon" -f /dev/null
+wait "$daemon"
+exec 8<&-
+# shellcheck disable=SC2016
+fails 1 "to a socket" as nosub timeout 5 python3 -c 'import socket, subprocess, sys
+a, b = socket.socketpair()
+run = subprocess.run(sys.argv[1:], stderr=b)
+print(a.recv(1000).decode(), end="")
+sys.exit(run.returncode)' idshift-mount -o userns=host,caller=5:5,trace=/dev/stderr \
+	"$src" "$mnt"
+is "says so too" "$output" "idshift-mount: trace '/dev/stderr': it is a \
+socket, which can't be opened; name a file or a FIFO"
 rm "$src/open/theirs"
