@@ -12,12 +12,11 @@
 #include <unistd.h>
 
 #include "idshift/cleanup.h"
+#include "idshift/fusermount.h"
 
 #define CONF_MAX 65536
 /* Half of PATH_MAX: a path has no more directories. */
 #define ANCESTORS_MAX (PATH_MAX / 2)
-
-#define USUAL_PATH "/usr/local/bin:/usr/bin:/bin"
 
 static int refuse_path(const char *what, const char *path, int code,
 		       enum exit_status status, struct error *error)
@@ -368,27 +367,9 @@ static int check_conf(const char *conf, struct error *error)
 			 conf);
 }
 
-static bool has_fusermount(const char *path)
-{
-	while (*path != '\0') {
-		size_t len = strcspn(path, ":");
-		char file[PATH_MAX];
-		int n = snprintf(file, sizeof(file), "%.*s/fusermount3",
-				 (int)len, path);
-
-		if (len > 0 && n > 0 && (size_t)n < sizeof(file) &&
-		    access(file, X_OK) == 0)
-			return true;
-		path += len;
-		if (*path == ':')
-			path++;
-	}
-	return false;
-}
-
 int mountpoint_check_fuse(const struct fuse_needs *needs, struct error *error)
 {
-	const char *path;
+	char program[PATH_MAX];
 	int r = check_device(
 		needs->device == NULL ? "/dev/fuse" : needs->device, error);
 
@@ -400,13 +381,7 @@ int mountpoint_check_fuse(const struct fuse_needs *needs, struct error *error)
 			       error);
 	if (r < 0)
 		return r;
-	path = needs->path == NULL ? getenv("PATH") : needs->path;
-	/*
-	 * mount(8) runs its helpers without any; and libfuse looks first where
-	 * it was installed to, which is one of these.
-	 */
-	if (has_fusermount(path == NULL ? "" : path) ||
-	    (needs->path == NULL && has_fusermount(USUAL_PATH)))
+	if (fusermount_find(needs->path, program))
 		return 0;
 	return error_set(error, EXIT_STATUS_FUSE,
 			 "'fusermount3': not found in PATH; install the "

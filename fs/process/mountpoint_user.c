@@ -9,19 +9,18 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <mntent.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <linux/openat2.h>
 
 #include "idshift/cleanup.h"
+#include "idshift/fusermount.h"
 
 int mountpoint_open(const char *mountpoint)
 {
@@ -144,35 +143,11 @@ int mountpoint_unmount_dead(const char *mountpoint)
 	return umount2(path, MNT_DETACH) < 0 ? -errno : 0;
 }
 
-/* As whoever it was mounted for. */
-static void run_fusermount(const char *mountpoint)
-{
-	/* As libfuse, which knows where it was installed to. */
-	static const char *const programs[] = {
-		"fusermount3",
-		"/usr/local/bin/fusermount3",
-		"/usr/bin/fusermount3",
-		"/bin/fusermount3",
-	};
-	char program[] = "fusermount3", u[] = "-u", z[] = "-z", q[] = "-q";
-	char end[] = "--";
-	char *argv[] = { program, u, z, q, end, (char *)mountpoint, NULL };
-	pid_t child;
-
-	for (size_t i = 0; i < sizeof(programs) / sizeof(programs[0]); i++) {
-		if (posix_spawnp(&child, programs[i], NULL, NULL, argv,
-				 environ) != 0)
-			continue;
-		(void)waitpid(child, NULL, 0);
-		return;
-	}
-}
-
 void mountpoint_unmount(int fd, const char *mountpoint)
 {
 	char path[MOUNTPOINT_FD_PATH_MAX];
 
 	mountpoint_fd_path(fd, path);
 	if (umount2(path, MNT_DETACH) < 0 && errno == EPERM)
-		run_fusermount(mountpoint);
+		fusermount_unmount(mountpoint);
 }

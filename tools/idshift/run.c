@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "idshift/cleanup.h"
+#include "idshift/fusermount.h"
 #include "idshift/mountpoint.h"
 #include "idshift/options.h"
 
@@ -148,12 +149,14 @@ static bool is_gone(const struct mount *mount)
 
 static int fusermount(char *mountpoint, bool lazily, const sigset_t *mask)
 {
-	char program[] = "fusermount3", u[] = "-u", q[] = "-q", z[] = "-z";
-	char end[] = "--";
+	char u[] = "-u", q[] = "-q", z[] = "-z", end[] = "--";
+	char program[PATH_MAX];
 	char *argv[] = { program, u, q, lazily ? z : q, end, mountpoint, NULL };
 	pid_t child = 0;
-	int r = start(program, argv, mask, true, &child);
+	int r = -ENOENT;
 
+	if (fusermount_find(NULL, program))
+		r = start(program, argv, mask, true, &child);
 	return r != 0 ? r : wait_for(child);
 }
 
