@@ -81,18 +81,23 @@ static bool is_aborted(int fuse_fd)
 	return poll(&device, 1, 0) == 1 && (device.revents & POLLERR) != 0;
 }
 
-int own_mount_open(const struct own_mount *mount, int fuse_fd, char *ret_path)
+bool own_mount_is_known(const struct own_mount *mount, int fuse_fd)
+{
+	/*
+	 * The numbers are another's as soon as the file system is gone, which
+	 * it can't be while its device isn't aborted.
+	 */
+	return mount->dev != 0 && (mount->unique != 0 || !is_aborted(fuse_fd));
+}
+
+int own_mount_open(const struct own_mount *mount, char *ret_path)
 {
 	struct own_mount found = { .dev = 0 };
 	struct mountinfo info;
 	_cleanup_fd_ int fd = -1;
 	int r;
 
-	/*
-	 * The numbers are another's as soon as the file system is gone, which
-	 * it can't be while its device isn't aborted.
-	 */
-	if (mount->dev == 0 || (mount->unique == 0 && is_aborted(fuse_fd)))
+	if (mount->dev == 0)
 		return -ENOENT;
 	if (mount->id == 0)
 		(void)snprintf(info.point, sizeof(info.point), "%s",
@@ -114,10 +119,10 @@ int own_mount_open(const struct own_mount *mount, int fuse_fd, char *ret_path)
 	return take_fd(&fd);
 }
 
-void own_mount_unmount(const struct own_mount *mount, int fuse_fd)
+void own_mount_unmount(const struct own_mount *mount)
 {
 	char path[PATH_MAX];
-	_cleanup_fd_ int fd = own_mount_open(mount, fuse_fd, path);
+	_cleanup_fd_ int fd = own_mount_open(mount, path);
 
 	if (fd >= 0)
 		mountpoint_unmount(fd, path);

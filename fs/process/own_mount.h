@@ -3,11 +3,13 @@
  * The mount that this daemon has made, to be found again when it ends.  At its
  * path there may be another by then, and it may be elsewhere: moved, below a
  * directory that was renamed, covered, or kept by a container alone.  Nothing
- * here asks the file system itself, which may be dead.
+ * here asks the file system itself, which may be dead; the way to it may lead
+ * through others.
  */
 #ifndef IDSHIFT_OWN_MOUNT_H
 #define IDSHIFT_OWN_MOUNT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct own_mount {
@@ -21,13 +23,20 @@ struct own_mount {
 void own_mount_learn(const char *path, struct own_mount *ret);
 
 /*
- * An O_PATH descriptor of its root, wherever it is now, and the path it is at
- * if that isn't NULL (PATH_MAX); fuse_fd: of /dev/fuse.  -errno: it is gone,
- * covered, or can't be told from another.
+ * Can it be told from another that came after it?  fuse_fd: of /dev/fuse, by
+ * which that is known before Linux 6.8.
  */
-int own_mount_open(const struct own_mount *mount, int fuse_fd, char *ret_path);
+bool own_mount_is_known(const struct own_mount *mount, int fuse_fd);
 
-/* Lazily, and nothing else that may be in its place. */
-void own_mount_unmount(const struct own_mount *mount, int fuse_fd);
+/*
+ * If that was so just now: an O_PATH descriptor of its root, wherever it is,
+ * and the path it is at if that isn't NULL (PATH_MAX).  -errno: it is gone,
+ * covered, or can't be reached.  Waits for as long as a mount on the way to it
+ * doesn't answer, so it should have no /dev/fuse open.
+ */
+int own_mount_open(const struct own_mount *mount, char *ret_path);
+
+/* Likewise; lazily, and nothing else that may be in its place. */
+void own_mount_unmount(const struct own_mount *mount);
 
 #endif

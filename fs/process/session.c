@@ -191,7 +191,7 @@ static int run_mounted(struct run *run, struct error *error)
 	r = watcher_start(&mount, fuse_fd, run->options->trace == NULL,
 			  &run->watcher);
 	if (r < 0) {
-		own_mount_unmount(&mount, fuse_fd);
+		own_mount_unmount(&mount);
 		return error_set(error, EXIT_STATUS_OTHER,
 				 "the process that unmounts: %s", strerror(-r));
 	}

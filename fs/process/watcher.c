@@ -32,6 +32,8 @@
 /* A syncfs(2) takes less unless somebody is stuck. */
 #define FLUSH_NS INT64_C(4000000000)
 #define NS_PER_MS INT64_C(1000000)
+/* So does an umount2(2). */
+#define UNMOUNT_MS 5000
 
 /* What ends the daemon by way of its process group or cgroup is no reason. */
 static void ignore_signals(void)
@@ -52,6 +54,18 @@ struct watch {
 	int end;
 	int flushed;
 };
+
+/* A pipe, its ends to be closed with the scope. */
+static int make_pipe(int *ret_read, int *ret_write)
+{
+	int fds[2];
+
+	if (pipe2(fds, O_CLOEXEC) < 0)
+		return -errno;
+	*ret_read = fds[0];
+	*ret_write = fds[1];
+	return 0;
+}
 
 /*
  * To open the root takes permission, which the container may have taken from
@@ -77,12 +91,12 @@ static int open_root(int fd)
  */
 static void flush(const struct watch *watch)
 {
-	_cleanup_fd_ int fd =
-		own_mount_open(watch->mount, watch->fuse_fd, NULL);
-	const int keep[] = { watch->flushed, fd };
-	_cleanup_fd_ int root = -1;
+	bool known = own_mount_is_known(watch->mount, watch->fuse_fd);
+	_cleanup_fd_ int fd = -1, root = -1;
 
-	descriptors_close_others(keep, sizeof(keep) / sizeof(keep[0]));
+	descriptors_close_others(&watch->flushed, 1);
+	if (known)
+		fd = own_mount_open(watch->mount, NULL);
 	if (fd >= 0 && watch->may_open)
 		root = open_root(fd);
 	/* This one asks for no permission, nor for a way to the mount. */
@@ -102,6 +116,34 @@ static void flush_apart(struct watch *watch)
 		_exit(0);
 	}
 	close_fd(take_fd(&watch->flushed));
+}
+
+/*
+ * It may get stuck too: the way to the mount may lead through one whose daemon
+ * is stopped.  Whoever waits for us, or for an answer from the mount, isn't
+ * held up by that; it goes on by itself, if it knows its mount from a later
+ * one.
+ */
+static void unmount_apart(const struct watch *watch)
+{
+	_cleanup_fd_ int done = -1, doing = -1;
+	struct pollfd unmounted = { .events = POLLIN };
+	pid_t pid = -1;
+
+	if (!own_mount_is_known(watch->mount, watch->fuse_fd))
+		return;
+	if (make_pipe(&done, &doing) == 0)
+		pid = fork();
+	if (pid <= 0) {
+		descriptors_close_others(&doing, 1);
+		descriptors_open_standard();
+		own_mount_unmount(watch->mount);
+		return;
+	}
+	close_fd(take_fd(&doing));
+	unmounted.fd = done;
+	if (poll(&unmounted, 1, UNMOUNT_MS) == 0 && watch->mount->unique == 0)
+		(void)kill(pid, SIGKILL);
 }
 
 /* The daemon's next word; that of its death is the end. */
@@ -132,19 +174,7 @@ static void watch_daemon(struct watch *watch)
 		return;
 	while (next_word(watch->end) == FLUSH)
 		flush_apart(watch);
-	own_mount_unmount(watch->mount, watch->fuse_fd);
-}
-
-/* A pipe, its ends to be closed with the scope. */
-static int make_pipe(int *ret_read, int *ret_write)
-{
-	int fds[2];
-
-	if (pipe2(fds, O_CLOEXEC) < 0)
-		return -errno;
-	*ret_read = fds[0];
-	*ret_write = fds[1];
-	return 0;
+	unmount_apart(watch);
 }
 
 int watcher_start(const struct own_mount *mount, int fuse_fd, bool may_open,
