@@ -8,7 +8,9 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/fsuid.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "idshift/backing.h"
 #include "idshift/cleanup.h"
@@ -59,13 +61,29 @@ static int open_at(const char *path)
 	return fd < 0 ? -errno : fd;
 }
 
-void own_mount_learn(const char *path, struct own_mount *ret)
+/* Root may be nobody on the way to it, as in a home on NFS. */
+static int open_as_either(const char *path, const struct own_mount *mount)
 {
-	_cleanup_fd_ int fd = open_at(path);
-	struct own_mount found = { .path = path };
+	int fd = open_at(path);
+
+	if (fd != -EACCES || mount->uid == 0 || geteuid() != 0)
+		return fd;
+	(void)setfsgid(mount->gid);
+	(void)setfsuid(mount->uid);
+	fd = open_at(path);
+	(void)setfsuid(geteuid());
+	(void)setfsgid(getegid());
+	return fd;
+}
+
+void own_mount_learn(const char *path, uid_t uid, gid_t gid,
+		     struct own_mount *ret)
+{
+	struct own_mount found = { .path = path, .uid = uid, .gid = gid };
+	_cleanup_fd_ int fd = open_as_either(path, &found);
 	struct mountinfo info;
 
-	*ret = found;
+	*ret = (struct own_mount){ .dev = 0 };
 	/* It may have been unmounted at once: what is below isn't ours. */
 	if (fd < 0 || identify(fd, &found) < 0 ||
 	    (found.id != 0 && !find_ours(found.id, &info)))
@@ -104,7 +122,7 @@ int own_mount_open(const struct own_mount *mount, char *ret_path)
 			       mount->path);
 	else if (!find_ours(mount->id, &info))
 		return -ENOENT;
-	fd = open_at(info.point);
+	fd = open_as_either(info.point, mount);
 	if (fd < 0)
 		return fd;
 	r = identify(fd, &found);

@@ -11,16 +11,20 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 struct own_mount {
 	const char *path; /* where it was made; of the caller */
+	uid_t uid;	  /* for whom; who may search the way to it if root, */
+	gid_t gid;	  /* with the groups of the process, may not */
 	uint64_t dev;	  /* its device; 0: it was not found */
 	uint64_t id;	  /* as in mountinfo; 0: not told before Linux 5.8 */
 	uint64_t unique;  /* never another mount's; 0: before Linux 6.8 */
 };
 
 /* Just after mounting on the resolved path. */
-void own_mount_learn(const char *path, struct own_mount *ret);
+void own_mount_learn(const char *path, uid_t uid, gid_t gid,
+		     struct own_mount *ret);
 
 /*
  * Can it be told from another that came after it?  fuse_fd: of /dev/fuse, by

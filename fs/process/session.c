@@ -180,11 +180,13 @@ static int run_confined(struct run *run, struct error *error)
 /* From a mounted session to an unmounted one. */
 static int run_mounted(struct run *run, struct error *error)
 {
+	const struct acting_user *acting = &run->fs->policy->acting;
 	struct own_mount mount;
 	int fuse_fd = fuse_session_fd(run->session);
 	int r;
 
-	own_mount_learn(run->options->mountpoint, &mount);
+	own_mount_learn(run->options->mountpoint, acting->uid.value,
+			acting->gid.value, &mount);
 	/* So that lookups can tell it when they meet it in the source. */
 	atomic_store(&run->fs->own_dev, mount.dev);
 	/* A trace tells of the container's requests alone. */
@@ -197,7 +199,7 @@ static int run_mounted(struct run *run, struct error *error)
 	}
 	close_fd(take_fd(&run->target_fd));
 	if (run->options->run_as != NULL) {
-		r = run_as_for_good(&run->fs->policy->acting);
+		r = run_as_for_good(acting);
 		if (r < 0) {
 			watcher_finish(&run->watcher, run->session);
 			return run_as_failed(run->options, r, error);

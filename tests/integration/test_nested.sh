@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# A mount inside another FUSE mount, whose daemon is stopped.
+# A mount inside another FUSE mount, whose daemon is stopped, and one in a home
+# that root may not search.
 . "$(dirname "$0")/lib.sh"
 need_root
 need_allow_other
@@ -51,3 +52,33 @@ for signal in TERM KILL; do
 	outer_end
 done
 
+# --- root may not search the way to it -----------------------------------------
+
+# As in a home on NFS, where it is nobody.
+squashed=(setpriv --inh-caps=-all
+	--bounding-set=-dac_override,-dac_read_search)
+as sergio chmod 700 "$home"
+gone() {
+	# shellcheck disable=SC2016
+	wait_for 10 sh -c '! grep -qF " $1 " /proc/self/mountinfo' - "$1"
+}
+fails 1 "root may not" "${squashed[@]}" test -e "$mnt"
+for signal in TERM KILL; do
+	"${squashed[@]}" idshift-mount -f -o run-as=sergio "$src" "$mnt" \
+		>>"$T/log/root" 2>&1 &
+	daemon=$!
+	ok "run-as=, SIG$signal: mounts" bed_wait_mount "$daemon" \
+		"$T/log/root" as sergio test -e "$mnt/file"
+	kill -"$signal" "$daemon"
+	wait "$daemon" 2>/dev/null
+	ok "run-as=, SIG$signal: is gone" gone "$mnt"
+	umount -l "$mnt" 2>/dev/null
+done
+ok "run-as=, in the background: mounts" timeout 10 "${squashed[@]}" \
+	idshift-mount -o run-as=sergio "$src" "$mnt"
+is "run-as=, in the background: serves" "$(as sergio cat "$mnt/file")" text
+# shellcheck disable=SC2046
+kill $(leftovers "$T" | sed -n 's/^process \([0-9]*\): idshift-mount:.*/\1/p')
+ok "run-as=, in the background: is gone" gone "$mnt"
+umount -l "$mnt" 2>/dev/null
+is "nobody has complained" "$(cat "$T/log/root")" ""
