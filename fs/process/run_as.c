@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <grp.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "idshift/cleanup.h"
@@ -20,25 +21,41 @@ static int set_groups(const struct acting_user *user)
 	return setgroups(user->group_count, groups) < 0 ? -errno : 0;
 }
 
+/* What the parent's death sends: the kernel forgets it with other ids. */
+static int death_signal(void)
+{
+	int signal = 0;
+
+	(void)prctl(PR_GET_PDEATHSIG, &signal);
+	return signal;
+}
+
 int run_as_begin(const struct acting_user *user)
 {
+	const int signal = death_signal();
 	int r = set_groups(user);
 
 	if (r == 0 &&
 	    (setegid(user->gid.value) < 0 || seteuid(user->uid.value) < 0))
 		r = -errno;
+	(void)prctl(PR_SET_PDEATHSIG, signal);
 	return r;
 }
 
 int run_as_pause(void)
 {
-	return seteuid(0) < 0 || setegid(0) < 0 ? -errno : 0;
+	const int signal = death_signal();
+	int r = seteuid(0) < 0 || setegid(0) < 0 ? -errno : 0;
+
+	(void)prctl(PR_SET_PDEATHSIG, signal);
+	return r;
 }
 
 int run_as_for_good(const struct acting_user *user)
 {
 	uid_t uid = user->uid.value;
 	gid_t gid = user->gid.value;
+	const int signal = death_signal();
 	int r = set_groups(user);
 
 	if (r == 0 &&
@@ -47,6 +64,7 @@ int run_as_for_good(const struct acting_user *user)
 	/* setuid(2) of a process that keeps root would succeed. */
 	if (r == 0 && uid != 0 && setuid(0) == 0)
 		r = -EPERM;
+	(void)prctl(PR_SET_PDEATHSIG, signal);
 	return r;
 }
 

@@ -119,3 +119,31 @@ if command -v strace >/dev/null; then
 else
 	skip "interrupted" "strace is not installed"
 fi
+
+# The kernel forgets what the parent's death sends with a change of ids; the
+# daemon waits for the database, as the user.
+cat >"$T/locks" <<'END'
+use Fcntl;
+open(my $file, "+<", $ARGV[0]) or die;
+my $lock = pack("s s x4 q q i x4", F_WRLCK, 0, 0, 1, 0);
+fcntl($file, F_SETLK, $lock) or die;
+open(my $has, ">", $ARGV[1]) or die;
+sleep 60;
+END
+perl "$T/locks" "$home/.local/state/idshift/lock.mdb" "$T/has" &
+locker=$!
+ok "the database is locked" wait_for 5 test -e "$T/has"
+idshift-mount -o run-as=sergio "$src" "$mnt" 2>/dev/null &
+starter=$!
+daemons() {
+	leftovers "$T" | grep -c ': idshift-mount:'
+}
+wait_for 5 sh -c "cat /proc/$starter/task/$starter/children | grep -q ."
+sleep 0.5
+is "run-as: two wait" "$(daemons)" 2
+kill "$starter"
+wait "$starter"
+ok "run-as, interrupted: nothing stays" wait_no_leftovers "$T"
+kill "$locker"
+wait "$locker" || :
+is "run-as, interrupted: no mount" "$(mounted)" 0
