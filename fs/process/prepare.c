@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -16,6 +17,8 @@
 #include "idshift/mountpoint.h"
 #include "idshift/resume.h"
 #include "run_as.h"
+
+#define FILES_MIN 64
 
 #define WATCHER_TRIES 50
 #define WATCHER_PAUSE_NS 10000000L
@@ -155,6 +158,22 @@ static int check_paths(struct options *options,
 				      situation->uid, error);
 }
 
+/*
+ * The daemon itself needs half of them; with fewer it would mount, and answer
+ * that there are too many open files.
+ */
+static int check_limit(struct error *error)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_max >= FILES_MIN)
+		return 0;
+	return error_set(error, EXIT_STATUS_OTHER,
+			 "limit of open files '%llu': at least %d are needed; "
+			 "raise it with ulimit -n",
+			 (unsigned long long)limit.rlim_max, FILES_MIN);
+}
+
 static void warn(const char *what, const char *path, const char *why)
 {
 	(void)fprintf(stderr, "idshift-mount: warning: %s '%s': %s\n", what,
@@ -232,8 +251,11 @@ int prepare_mount(struct options *options, const struct situation *situation,
 		.own_only = options->has_caller,
 	};
 	bool becomes = options->run_as != NULL && geteuid() == 0;
-	int paused, r = becomes ? run_as_begin(user) : 0;
+	int paused, r = check_limit(error);
 
+	if (r < 0)
+		return r;
+	r = becomes ? run_as_begin(user) : 0;
 	if (r < 0)
 		return as_user_failed(options, r, error);
 	/* Who is that user already has nothing to become: situation.h. */

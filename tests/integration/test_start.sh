@@ -90,6 +90,25 @@ like "is told" "$(cat "$T/log/large")" "File too large"
 is "and survived" "$(as sergio cat "$mnt/file")" text
 ok "unmount" as sergio fusermount3 -u "$mnt"
 
+for limit in 16 32 63; do
+	fails 1 "$limit open files" as sergio sh -c \
+		"ulimit -n $limit && exec idshift-mount '$src' '$mnt'"
+	is "$limit open files: says why" "$output" "idshift-mount: limit of \
+open files '$limit': at least 64 are needed; raise it with ulimit -n"
+done
+ok "64 open files" as sergio sh -c \
+	"ulimit -n 64 && exec idshift-mount '$src' '$mnt'"
+# Ten at a time, as many as there are threads, in files that nobody knows yet.
+as sergio sh -c "mkdir '$mnt/few' && cd '$mnt/few' && for i in \$(seq 10); do
+	(for j in \$(seq 50); do mkdir -p \$i/\$j && echo \$j >\$i/\$j/f &&
+		cat \$i/\$j/f && ln -s f \$i/\$j/l && ls -l \$i/\$j || exit
+	done) & done; wait; rm -r '$mnt/few'" >/dev/null 2>"$T/log/few"
+is "64 open files: are enough" "$(cat "$T/log/few")" ""
+ok "unmount" as sergio fusermount3 -u "$mnt"
+ok "a soft limit of 16" as sergio sh -c \
+	"ulimit -S -n 16 && exec idshift-mount '$src' '$mnt'"
+ok "unmount" as sergio fusermount3 -u "$mnt"
+
 # --- a PATH without fusermount3 ------------------------------------------------
 
 if [[ -x /usr/bin/fusermount3 ]]; then
