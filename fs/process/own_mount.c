@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "own_mount.h"
+#include "idshift/own_mount.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -108,21 +108,27 @@ bool own_mount_is_known(const struct own_mount *mount, int fuse_fd)
 	return mount->dev != 0 && (mount->unique != 0 || !is_aborted(fuse_fd));
 }
 
+int own_mount_find(const struct own_mount *mount, char *ret_path)
+{
+	struct mountinfo info;
+
+	if (mount->dev == 0 || (mount->id != 0 && !find_ours(mount->id, &info)))
+		return -ENOENT;
+	(void)snprintf(ret_path, PATH_MAX, "%s",
+		       mount->id != 0 ? info.point : mount->path);
+	return 0;
+}
+
 int own_mount_open(const struct own_mount *mount, char *ret_path)
 {
 	struct own_mount found = { .dev = 0 };
-	struct mountinfo info;
 	_cleanup_fd_ int fd = -1;
-	int r;
+	char path[PATH_MAX];
+	int r = own_mount_find(mount, path);
 
-	if (mount->dev == 0)
-		return -ENOENT;
-	if (mount->id == 0)
-		(void)snprintf(info.point, sizeof(info.point), "%s",
-			       mount->path);
-	else if (!find_ours(mount->id, &info))
-		return -ENOENT;
-	fd = open_as_either(info.point, mount);
+	if (r < 0)
+		return r;
+	fd = open_as_either(path, mount);
 	if (fd < 0)
 		return fd;
 	r = identify(fd, &found);
@@ -133,7 +139,7 @@ int own_mount_open(const struct own_mount *mount, char *ret_path)
 	    found.unique != mount->unique)
 		return -ENOENT;
 	if (ret_path != NULL)
-		(void)snprintf(ret_path, PATH_MAX, "%s", info.point);
+		(void)snprintf(ret_path, PATH_MAX, "%s", path);
 	return take_fd(&fd);
 }
 

@@ -20,7 +20,7 @@
 #include "idshift/clock.h"
 #include "idshift/descriptors.h"
 #include "idshift/mountpoint.h"
-#include "own_mount.h"
+#include "idshift/own_mount.h"
 
 /* Not that of the daemons: killall(1) and the like are for those. */
 #define NAME "idshift-watch"

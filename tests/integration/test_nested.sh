@@ -51,6 +51,26 @@ for signal in TERM KILL; do
 		'! grep -qF " $1 " /proc/self/mountinfo' - "$mnt/in"
 	outer_end
 done
+if command -v bindfs >/dev/null; then
+	outer_mount || exit 1
+	as_background sergio idshift run "$src" "$mnt/in" -- \
+		kill -STOP "$outer_daemon" 2>"$T/log/run"
+	run=$!
+	wait_for 5 grep -q '^State:.T' "/proc/$outer_daemon/status"
+	sleep 0.5
+	kill "$run"
+	ok "stopped: idshift run can be ended" \
+		timeout 10 tail --pid="$run" -f /dev/null
+	kill -CONT "$outer_daemon"
+	wait "$run"
+	is "stopped: says that it could not unmount" "$? $(cat "$T/log/run")" \
+		"125 idshift run: '$mnt/in': can't be unmounted; run: \
+fusermount3 -u '$mnt/in'"
+	as sergio fusermount3 -u "$mnt/in"
+	ok "stopped: the inner one ends" wait_for 5 sh -c \
+		"! pgrep -x idshift-watch -u sergio"
+	outer_end
+fi
 
 # --- root may not search the way to it -----------------------------------------
 

@@ -105,6 +105,22 @@ fails 5 "the daemon is killed" as sergio idshift run "$src" "$mnt" -- sh -c \
 is "nothing is said" "$output" ""
 wait_for 5 no_daemon
 no_mount "the daemon is killed"
+as sergio mkdir -p "$T/home/sergio/up/mnt"
+fails 4 "a parent is renamed" as sergio idshift run "$src" \
+	"$T/home/sergio/up/mnt" -- sh -c "cd '$T/home/sergio' && mv up down &&
+	cat down/mnt/f; exit 4"
+is "nothing is said" "$output" "hello"
+is "a parent is renamed: no mount is left" \
+	"$(grep -c "/down/mnt " /proc/self/mountinfo)" 0
+ok "nor a daemon" wait_for 5 no_daemon
+fails 125 "covered" idshift run "$T/roots/src" "$T/roots/mnt" -- \
+	mount -t tmpfs precious "$T/roots/mnt"
+like "covered: says so" "$output" "can't be unmounted"
+is "covered: what covers it stays" \
+	"$(findmnt -n -o FSTYPE --mountpoint "$T/roots/mnt" | tail -1)" tmpfs
+ok "covered: umount" umount "$T/roots/mnt"
+ok "covered: umount" umount "$T/roots/mnt"
+ok "covered: its daemon ends" wait_for 5 no_daemon
 
 # map
 as sergio idshift map >"$T/got"

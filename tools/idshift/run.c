@@ -15,6 +15,7 @@
 #include "idshift/fusermount.h"
 #include "idshift/mountpoint.h"
 #include "idshift/options.h"
+#include "idshift/own_mount.h"
 
 #include "command.h"
 #include "message.h"
@@ -26,6 +27,9 @@ enum {
 	CODE_NOT_FOUND = 127,
 	CODE_SIGNAL = 128,
 };
+
+/* Of unmounting, after a signal: it takes less unless somebody is stuck. */
+#define UNMOUNT_SECONDS 2
 
 /* The signals that end us: the mount is to go first. */
 static const int ending[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
@@ -139,12 +143,28 @@ static int mount_it(int argc, char *const argv[], const sigset_t *blocked,
 struct mount {
 	char *path; /* without symbolic links, which umount2(2) is to refuse */
 	bool seen;  /* the kernel tells whether it is there */
+	struct own_mount own;
 };
 
-/* It may be gone: its daemon has ended, or the command has unmounted it. */
-static bool is_gone(const struct mount *mount)
+/*
+ * Its path by now, as a directory on the way may have been renamed.  False: it
+ * is gone, as its daemon has ended, or the command has unmounted it.
+ */
+static bool find_it(const struct mount *mount, char path[PATH_MAX])
 {
-	return mount->seen && !mountpoint_is_ours(mount->path);
+	if (mount->seen && mount->own.dev != 0)
+		return own_mount_find(&mount->own, path) == 0;
+	(void)snprintf(path, PATH_MAX, "%s", mount->path);
+	return !mount->seen || mountpoint_is_ours(path);
+}
+
+/* What is mounted on it isn't ours to unmount. */
+static bool is_covered(const struct mount *mount)
+{
+	_cleanup_fd_ int fd =
+		mount->own.dev != 0 ? own_mount_open(&mount->own, NULL) : -1;
+
+	return mount->own.dev != 0 && fd < 0;
 }
 
 static int fusermount(char *mountpoint, bool lazily, const sigset_t *mask)
@@ -156,7 +176,7 @@ static int fusermount(char *mountpoint, bool lazily, const sigset_t *mask)
 	int r = -ENOENT;
 
 	if (fusermount_find(NULL, program))
-		r = start(program, argv, mask, true, &child);
+		r = start(program, argv, mask, false, &child);
 	return r != 0 ? r : wait_for(child);
 }
 
@@ -165,30 +185,77 @@ static bool try_unmount(const struct mount *mount, bool lazily,
 			const sigset_t *mask)
 {
 	int flags = UMOUNT_NOFOLLOW | (lazily ? MNT_DETACH : 0);
+	char path[PATH_MAX];
 
-	if (is_gone(mount) || umount2(mount->path, flags) == 0)
+	if (!find_it(mount, path))
 		return true;
-	return errno == EPERM && fusermount(mount->path, lazily, mask) == 0;
+	if (is_covered(mount))
+		return false;
+	return umount2(path, flags) == 0 ||
+	       (errno == EPERM && fusermount(path, lazily, mask) == 0);
+}
+
+static void complain_left(const struct mount *mount)
+{
+	char path[PATH_MAX];
+
+	if (!find_it(mount, path))
+		return;
+	(void)fputs("idshift run: ", stderr);
+	print_quoted(stderr, path);
+	(void)fputs(": can't be unmounted; run: fusermount3 -u ", stderr);
+	print_shell_path(stderr, path);
+	(void)fputc('\n', stderr);
 }
 
 static int unmount_it(const struct mount *mount, const sigset_t *mask)
 {
-	if (try_unmount(mount, false, mask) || is_gone(mount))
+	char path[PATH_MAX];
+
+	if (try_unmount(mount, false, mask) || !find_it(mount, path))
 		return 0;
 	if (try_unmount(mount, true, mask)) {
-		complain_path("run", mount->path,
+		complain_path("run", path,
 			      "still in use by what the command left running; "
 			      "unmounted for all others");
 		return 0;
 	}
-	if (is_gone(mount))
+	if (!find_it(mount, path))
 		return 0;
-	(void)fputs("idshift run: ", stderr);
-	print_quoted(stderr, mount->path);
-	(void)fputs(": can't be unmounted; run: fusermount3 -u ", stderr);
-	print_shell_path(stderr, mount->path);
-	(void)fputc('\n', stderr);
+	complain_left(mount);
 	return -EBUSY;
+}
+
+/*
+ * In a process of its own, as a mount on the way may not answer, which SIGKILL
+ * alone ends: after a signal it has some time left.
+ */
+static int unmount_apart(const struct mount *mount, const sigset_t *blocked,
+			 const sigset_t *mask)
+{
+	static const struct timespec grace = { .tv_sec = UNMOUNT_SECONDS };
+	bool told = false;
+	pid_t child = fork();
+
+	if (child < 0)
+		return unmount_it(mount, mask);
+	(void)setpgid(child, 0);
+	if (child == 0)
+		_exit(unmount_it(mount, mask) < 0);
+	for (;;) {
+		int signal, status;
+
+		if (waitpid(child, &status, WNOHANG) == child)
+			return status == 0 ? 0 : -EBUSY;
+		signal = told ? sigtimedwait(blocked, NULL, &grace) :
+				sigwaitinfo(blocked, NULL);
+		if (signal < 0 && errno == EAGAIN)
+			break;
+		told = told || (signal > 0 && signal != SIGCHLD);
+	}
+	(void)kill(-child, SIGKILL);
+	complain_left(mount);
+	return -EINTR;
 }
 
 static int run_command(char *const argv[], const sigset_t *blocked,
@@ -246,16 +313,17 @@ static int mount_and_run(const struct options *options, int count,
 	block_signals(&blocked, &before);
 	code = mount_it(count, argv, &blocked, &before, &got);
 	mount.seen = mountpoint_is_ours(mount.path);
+	own_mount_learn(mount.path, 0, 0, &mount.own);
 	if (got != 0) {
 		/* Ended or not, it may have mounted before. */
 		if (code == 0 || (mount.seen && !was_there))
-			(void)unmount_it(&mount, &before);
+			(void)unmount_apart(&mount, &blocked, &before);
 		return CODE_SIGNAL + got;
 	}
 	if (code != 0)
 		return CODE_FAILED; /* idshift-mount has said why */
 	code = run_command(argv + count + 1, &blocked, &before);
-	if (unmount_it(&mount, &before) < 0 && code == 0)
+	if (unmount_apart(&mount, &blocked, &before) < 0 && code == 0)
 		code = CODE_FAILED;
 	return code;
 }

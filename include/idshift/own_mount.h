@@ -40,7 +40,13 @@ bool own_mount_is_known(const struct own_mount *mount, int fuse_fd);
  */
 int own_mount_open(const struct own_mount *mount, char *ret_path);
 
-/* Likewise; lazily, and nothing else that may be in its place. */
+/*
+ * Where it is, covered or not (PATH_MAX); nobody is asked for anything.
+ * -ENOENT: it is gone.
+ */
+int own_mount_find(const struct own_mount *mount, char *ret_path);
+
+/* As own_mount_open(); lazily, and nothing else that may be in its place. */
 void own_mount_unmount(const struct own_mount *mount);
 
 #endif
