@@ -11,6 +11,8 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "idshift/cleanup.h"
@@ -22,6 +24,9 @@
 
 /* What the kernel wants room for at least: FUSE_MIN_READ_BUFFER. */
 #define READ_MIN 8192
+
+#define ALONE_TRIES 30
+#define ALONE_PAUSE_NS 100000000L
 
 #define DESCRIPTOR_PREFIX "/dev/fd/"
 
@@ -87,19 +92,45 @@ static int save(const struct resume *resume)
 	return (size_t)put == resume->size ? 0 : -EIO;
 }
 
+/*
+ * Two that serve one mount at a time would answer by handles that the other
+ * doesn't know.  One that was killed just now may not have ended yet.
+ */
+static int take_alone(int fd)
+{
+	const struct timespec pause = { .tv_nsec = ALONE_PAUSE_NS };
+
+	for (int i = 0; flock(fd, LOCK_EX | LOCK_NB) < 0; i++) {
+		/* It isn't known everywhere. */
+		if (errno != EWOULDBLOCK)
+			return 0;
+		if (i == ALONE_TRIES)
+			return -EBUSY;
+		(void)nanosleep(&pause, NULL);
+	}
+	return 0;
+}
+
 int resume_open(const char *path, struct resume *ret, struct error *error)
 {
 	struct resume resume = RESUME_NONE;
 	int r;
 
 	resume.fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	r = resume.fd < 0 ? -errno : load(&resume);
+	r = resume.fd < 0 ? -errno : take_alone(resume.fd);
+	if (r == 0)
+		r = load(&resume);
 	if (r == 0 && resume.size > 0)
 		r = save(&resume);
 	if (r == -EINVAL)
 		(void)error_set(error, EXIT_STATUS_OTHER,
 				"resume '%s': holds no INIT; name a new file "
 				"for a new mount",
+				path);
+	else if (r == -EBUSY)
+		(void)error_set(error, EXIT_STATUS_OTHER,
+				"resume '%s': the daemon before still runs; "
+				"the next one is for when it has ended",
 				path);
 	else if (r < 0)
 		(void)error_set(error, EXIT_STATUS_OTHER, "resume '%s': %s",

@@ -43,7 +43,10 @@ static inline uint32_t resume_first_generation(const struct resume *resume)
 	return resume->epoch * UINT32_C(0x9e3779b9);
 }
 
-/* Make the file, or read it and count one more.  EXIT_STATUS_OTHER. */
+/*
+ * Make the file, or read it and count one more; its daemon holds a lock on it,
+ * and another is refused.  EXIT_STATUS_OTHER.
+ */
 int resume_open(const char *path, struct resume *ret, struct error *error);
 
 /*

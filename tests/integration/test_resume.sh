@@ -70,6 +70,12 @@ wait "$holder"
 like "a file that was open then is open no more" "$(cat "$T/log/open")" \
 	"Bad file descriptor"
 
+fails 1 "another beside it is refused" as sergio idshift-mount -f \
+	-o "resume=$kept" "$src" /dev/fd/7
+like "... in a line" "$(wc -l <<<"$output") $output" \
+	'^1 idshift-mount: resume .*the daemon before still runs'
+is "... and counts for nothing" "$(epoch)" 1
+
 # Asked while nobody answers.
 kill -STOP "$daemon"
 inside mkdir "$mnt/made" &
