@@ -11,6 +11,7 @@
 #include <linux/securebits.h>
 #include <sys/prctl.h>
 #include <syslog.h>
+#include <unistd.h>
 
 #include "idshift/cleanup.h"
 #include "idshift/filesystem.h"
@@ -177,6 +178,22 @@ static int run_confined(struct run *run, struct error *error)
 	return r;
 }
 
+static int mount_stays(const struct options *options, struct error *error)
+{
+	int r = error_set(error, EXIT_STATUS_OTHER,
+			  "mount on '%s': it stays, dead, as the process that "
+			  "unmounts was killed; run: %s '%s'",
+			  options->mountpoint,
+			  options->run_as != NULL || geteuid() == 0 ?
+				  "umount -l" :
+				  "fusermount3 -u -z",
+			  options->mountpoint);
+
+	if (!options->foreground)
+		syslog(LOG_ERR, "%s", error->text);
+	return r;
+}
+
 /* From a mounted session to an unmounted one. */
 static int run_mounted(struct run *run, struct error *error)
 {
@@ -201,12 +218,13 @@ static int run_mounted(struct run *run, struct error *error)
 	if (run->options->run_as != NULL) {
 		r = run_as_for_good(acting);
 		if (r < 0) {
-			watcher_finish(&run->watcher, run->session);
+			(void)watcher_finish(&run->watcher, run->session);
 			return run_as_failed(run->options, r, error);
 		}
 	}
 	r = run_confined(run, error);
-	watcher_finish(&run->watcher, run->session);
+	if (watcher_finish(&run->watcher, run->session) < 0 && r == 0)
+		r = mount_stays(run->options, error);
 	return r;
 }
 

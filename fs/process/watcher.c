@@ -7,6 +7,8 @@
 #include <fcntl.h>
 #include <fuse_lowlevel.h>
 #include <poll.h>
+#include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <sys/fsuid.h>
@@ -14,6 +16,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "idshift/cleanup.h"
@@ -32,6 +35,7 @@
 /* A syncfs(2) takes less unless somebody is stuck. */
 #define FLUSH_NS INT64_C(4000000000)
 #define NS_PER_MS INT64_C(1000000)
+#define SYNC_SECONDS 2
 /* So does an umount2(2). */
 #define UNMOUNT_MS 5000
 
@@ -214,34 +218,72 @@ static int tell(const struct watcher *watcher, char word)
 	return write(watcher->end, &word, 1) < 0 ? -errno : 0;
 }
 
+static void *sync_all(void *done)
+{
+	sync();
+	(void)sem_post(done);
+	return NULL;
+}
+
+/* By the daemon, which goes on serving; whoever is stuck may hold that up. */
+static void sync_apart(void)
+{
+	static sem_t done;
+	struct timespec end;
+	pthread_t thread;
+
+	if (sem_init(&done, 0, 0) < 0 ||
+	    pthread_create(&thread, NULL, sync_all, &done) != 0)
+		return;
+	(void)pthread_detach(thread);
+	(void)clock_gettime(CLOCK_REALTIME, &end);
+	end.tv_sec += SYNC_SECONDS;
+	while (sem_timedwait(&done, &end) < 0 && errno == EINTR)
+		;
+}
+
 void watcher_flush(const struct watcher *watcher)
 {
 	struct pollfd flushed = { .fd = watcher->flushed };
 	int64_t end = clock_ns(CLOCK_MONOTONIC) + FLUSH_NS, left = FLUSH_NS;
+	int r = 0;
 
 	/* Whoever has made the mount itself keeps it. */
-	if (watcher->pid < 0 || tell(watcher, FLUSH) < 0)
+	if (watcher->pid < 0)
 		return;
+	if (tell(watcher, FLUSH) < 0) {
+		sync_apart();
+		return;
+	}
 	/* One signal to end is often followed by another. */
-	while (left > 0 && poll(&flushed, 1, (int)(left / NS_PER_MS) + 1) < 0 &&
+	while (left > 0 &&
+	       (r = poll(&flushed, 1, (int)(left / NS_PER_MS) + 1)) < 0 &&
 	       errno == EINTR)
 		left = end - clock_ns(CLOCK_MONOTONIC);
+	/* It has not come as far as sync(2) if it can't reach the mount. */
+	if (r <= 0)
+		sync_apart();
 }
 
-void watcher_finish(struct watcher *watcher, struct fuse_session *session)
+int watcher_finish(struct watcher *watcher, struct fuse_session *session)
 {
+	struct pollfd device = { .fd = fuse_session_fd(session) };
+	bool there = poll(&device, 1, 0) <= 0 || !(device.revents & POLLERR);
+	int r;
+
 	/*
 	 * No request is answered any more, so nobody may wait for one.  Once
 	 * the watcher is gone this end of the pipe polls as an error: that is
 	 * how libfuse knows a mount that is gone, and only frees.
 	 */
 	(void)dup2(watcher->end, fuse_session_fd(session));
-	/* Its death is as good. */
-	(void)tell(watcher, END);
+	/* Before that it has nothing to do by itself. */
+	r = tell(watcher, END);
 	while (waitpid(watcher->pid, NULL, 0) < 0 && errno == EINTR)
 		;
 	fuse_session_unmount(session);
 	close_fd(watcher->end);
 	close_fd(watcher->flushed);
 	*watcher = WATCHER_NONE;
+	return there ? r : 0;
 }

@@ -35,15 +35,16 @@ int watcher_start(const struct own_mount *mount, int fuse_fd, bool may_open,
 
 /*
  * Dirty pages of the mount are sent to the daemon, which must be serving; for
- * some seconds at most, as whoever holds a page may be stuck.  Once.
+ * some seconds at most, as whoever holds a page may be stuck.  Once.  Where the
+ * watcher can't, or was killed, those of the whole machine are.
  */
 void watcher_flush(const struct watcher *watcher);
 
 /*
  * Have it unmount, unless that has happened, and wait until it has.  The
  * session's descriptor is closed, and it takes itself for unmounted.  SIGPIPE
- * must be ignored.
+ * must be ignored.  -EPIPE: it was killed, and the mount stays.
  */
-void watcher_finish(struct watcher *watcher, struct fuse_session *session);
+int watcher_finish(struct watcher *watcher, struct fuse_session *session);
 
 #endif

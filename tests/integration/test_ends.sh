@@ -148,6 +148,28 @@ for kind in flock fcntl; do
 	ok "$kind: nothing stays" wait_no_leftovers "$T"
 done
 
+# --- the watcher was killed ----------------------------------------------------
+
+mount_fs sergio "$src" "$mnt" || exit 1
+"${ns[@]}" dirty "$mnt/dirty" mapped >"$T/log/dirty" 2>&1 &
+ok "no watcher: stored" wait_for 5 grep -qx '[0-9]*' "$T/log/dirty"
+kill -9 "$(watcher)"
+kill "$daemon"
+wait "$daemon"
+is "no watcher: the exit code tells" "$?" 1
+like "no watcher: and a line" "$(tail -1 "$daemon_log")" \
+	"it stays, dead, .*; run: fusermount3 -u -z '$mnt'\$"
+is "no watcher: what was stored is in the source" "$(cat "$src/dirty")" stored
+kill "$(cat "$T/log/dirty")"
+as sergio fusermount3 -u -z "$mnt"
+is "no watcher: unmounted" "$(mounted)" 0
+mount_fs sergio "$src" "$mnt" || exit 1
+kill -9 "$(watcher)"
+as sergio fusermount3 -u "$mnt"
+wait "$daemon"
+is "no watcher, unmounted: exit code" "$?" 0
+as sergio rm "$src/dirty"
+
 # --- killed, and nobody left to unmount --------------------------------------
 
 for options in "" "-f"; do

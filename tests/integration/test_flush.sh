@@ -137,5 +137,5 @@ kill -KILL "$(leftovers "$T" |
 	sed -n 's/^process \([0-9]*\): idshift-watch: .*\/mnt $/\1/p')"
 kill -TERM "$daemon"
 wait "$daemon"
-is "without its helper it ends too" "$?" 0
+is "without its helper it ends too" "$?" 1
 as sergio fusermount3 -uz "$mnt"

@@ -39,13 +39,20 @@ for signal in TERM KILL; do
 	fi
 	outer_mount || exit 1
 	mount_fs sergio "$src" "$mnt/in" || exit 1
+	rm -f "$src/dirty" "$T/log/dirty"
+	as_background sergio dirty "$mnt/in/dirty" mapped >"$T/log/dirty"
+	wait_for 5 grep -qx '[0-9]*' "$T/log/dirty"
 	kill -STOP "$outer_daemon"
 	kill -"$signal" "$daemon"
 	ok "stopped, SIG$signal: the inner one ends" \
 		timeout 20 tail --pid="$daemon" -f /dev/null
+	[[ $signal == KILL ]] ||
+		is "stopped: what was stored is in the source" \
+			"$(cat "$src/dirty")" stored
 	is "stopped, SIG$signal: its mount stays for now" "$(count "$mnt/in")" 1
 	kill -CONT "$outer_daemon"
 	wait "$daemon" 2>/dev/null
+	kill "$(cat "$T/log/dirty")"
 	# shellcheck disable=SC2016
 	ok "stopped, SIG$signal: until there is a way to it" wait_for 10 sh -c \
 		'! grep -qF " $1 " /proc/self/mountinfo' - "$mnt/in"
