@@ -45,6 +45,35 @@ static bool is_run_as(const struct mntent *entry, const char *user)
 	       (option[len] == ',' || option[len] == '\0');
 }
 
+/* Past slashes and what names the directory itself. */
+static const char *skip_nothing(const char *path)
+{
+	while (path[0] == '/' ||
+	       (path[0] == '.' && (path[1] == '/' || path[1] == '\0')))
+		path++;
+	return path;
+}
+
+/* By the names on the way: mount(8) leaves out what the entry has besides. */
+static bool is_same_path(const char *a, const char *b)
+{
+	if (*a != '/' || *b != '/')
+		return false;
+	for (;;) {
+		size_t len;
+
+		a = skip_nothing(a);
+		b = skip_nothing(b);
+		len = strcspn(a, "/");
+		if (strcspn(b, "/") != len || memcmp(a, b, len) != 0)
+			return false;
+		if (len == 0)
+			return true;
+		a += len;
+		b += len;
+	}
+}
+
 /* Has root named this very path for the user, and no link that leads to it? */
 static bool is_named(const char *fstab, const char *mountpoint,
 		     const char *user)
@@ -56,7 +85,7 @@ static bool is_named(const char *fstab, const char *mountpoint,
 	if (file == NULL)
 		return false;
 	while (!found && (entry = getmntent(file)) != NULL)
-		found = strcmp(entry->mnt_dir, mountpoint) == 0 &&
+		found = is_same_path(entry->mnt_dir, mountpoint) &&
 			strcmp(entry->mnt_type, MOUNTPOINT_FSTYPE) == 0 &&
 			is_run_as(entry, user);
 	(void)endmntent(file);

@@ -143,6 +143,19 @@ echo "$src $T/victim fuse.idshift-mount owner=1:1,run-as=maria 0 0" >>/etc/fstab
 ok "named in /etc/fstab" idshift-mount -o run-as=maria "$src" "$T/victim"
 ok "umount" umount "$T/victim"
 nowhere "unmounted"
+# mount(8) leaves out what the entry says twice.
+for path in "$T/victim/" "$T//victim" "$T/./victim/."; do
+	sed -i "\\|^$src |d" /etc/fstab
+	echo "$src $path fuse.idshift-mount run-as=maria 0 0" >>/etc/fstab
+	ok "named as $path" mount "$path"
+	ok "umount" umount "$T/victim"
+done
+for path in "$T/victim/.." "$T/vic" "$T/victim/mnt" "$T/.victim"; do
+	sed -i "\\|^$src |d" /etc/fstab
+	echo "$src $path fuse.idshift-mount run-as=maria 0 0" >>/etc/fstab
+	fails 5 "named is $path" idshift-mount -o run-as=maria "$src" \
+		"$T/victim"
+done
 # A relative path, and with what is no link.
 ok "relative" sh -c "cd '$home/mnt/..' && idshift-mount -o run-as=maria src \
 	./mnt/../mnt"
