@@ -87,17 +87,22 @@ static void *foreground_ready(void *context)
 	return NULL;
 }
 
-/* The thread that serves can't ask the mount itself. */
-static void foreground_serving(void *context)
+/* The thread that serves can't wait for such things itself. */
+static void start_thread(void *(*wait)(void *), void *context)
 {
 	sigset_t all, old;
 	pthread_t thread;
 
 	(void)sigfillset(&all);
 	(void)pthread_sigmask(SIG_SETMASK, &all, &old);
-	if (pthread_create(&thread, NULL, foreground_ready, context) == 0)
+	if (pthread_create(&thread, NULL, wait, context) == 0)
 		(void)pthread_detach(thread);
 	(void)pthread_sigmask(SIG_SETMASK, &old, NULL);
+}
+
+static void foreground_serving(void *context)
+{
+	start_thread(foreground_ready, context);
 }
 
 static int run_foreground(const struct options *options,
@@ -124,6 +129,7 @@ struct report {
 struct background {
 	const struct options *options;
 	int report_fd;
+	int confirm_fd; /* the parent's word that the mount answers */
 };
 
 /* False: nobody is there to read it. */
@@ -158,6 +164,28 @@ static void background_mounted(void *context)
 		ending_tell();
 }
 
+/* A parent that is interrupted while it asks the mount says nothing. */
+static void *await_parent(void *context)
+{
+	struct background *background = context;
+	int fd = take_fd(&background->confirm_fd);
+	char word;
+	ssize_t got;
+
+	do
+		got = read(fd, &word, 1);
+	while (got < 0 && errno == EINTR);
+	if (got == 0)
+		ending_tell();
+	close_fd(fd);
+	return NULL;
+}
+
+static void background_serving(void *context)
+{
+	start_thread(await_parent, context);
+}
+
 /*
  * Until it has mounted: nobody wants the mount any more when the parent, which
  * waits for it, is interrupted.
@@ -173,25 +201,30 @@ static void end_with_parent(int report_fd)
 }
 
 static void run_daemon(const struct options *options,
-		       const struct view_policy *policy, int report_fd)
+		       const struct view_policy *policy, int report_fd,
+		       int confirm_fd)
 {
-	struct background background = {
-		.options = options,
-		.report_fd = report_fd,
-	};
+	/* Not on the stack: the thread may outlive the session. */
+	static struct background background;
 	const struct session_events events = {
 		.mounted = background_mounted,
+		.serving = background_serving,
 		.context = &background,
 	};
 	struct report report = { .result = 0 };
 
+	background = (struct background){
+		.options = options,
+		.report_fd = report_fd,
+		.confirm_fd = confirm_fd,
+	};
 	(void)setsid();
 	report.result = session_run(options, policy, &events, &report.error);
 	if (report.result < 0)
 		(void)send_report(&background, &report);
 }
 
-static int await_daemon(pid_t daemon, int report_fd,
+static int await_daemon(pid_t daemon, int report_fd, int confirm_fd,
 			const struct options *options,
 			const struct acting_user *acting, struct error *error)
 {
@@ -220,13 +253,15 @@ static int await_daemon(pid_t daemon, int report_fd,
 				 "mount on '%s' does not answer: %s",
 				 options->mountpoint, strerror(-r));
 	}
+	/* It may have been unmounted by now. */
+	(void)send(confirm_fd, "", 1, MSG_NOSIGNAL);
 	return 0;
 }
 
 int session_start(const struct options *options,
 		  const struct view_policy *policy, struct error *error)
 {
-	_cleanup_fd_ int receive = -1, report = -1;
+	_cleanup_fd_ int receive = -1, report = -1, ours = -1, theirs = -1;
 	int fds[2];
 	pid_t daemon;
 
@@ -237,16 +272,25 @@ int session_start(const struct options *options,
 				 strerror(errno));
 	receive = fds[0];
 	report = fds[1];
+	/* As a pipe, but that it asks for no handling of SIGPIPE. */
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) < 0)
+		return error_set(error, EXIT_STATUS_OTHER, "socketpair: %s",
+				 strerror(errno));
+	ours = fds[0];
+	theirs = fds[1];
 	daemon = fork();
 	if (daemon < 0)
 		return error_set(error, EXIT_STATUS_OTHER, "fork: %s",
 				 strerror(errno));
 	if (daemon == 0) {
 		close_fd(take_fd(&receive));
+		close_fd(take_fd(&ours));
 		end_with_parent(report);
-		run_daemon(options, policy, take_fd(&report));
+		run_daemon(options, policy, take_fd(&report), take_fd(&theirs));
 		_exit(EXIT_SUCCESS); /* what there is to say was reported */
 	}
 	close_fd(take_fd(&report));
-	return await_daemon(daemon, receive, options, &policy->acting, error);
+	close_fd(take_fd(&theirs));
+	return await_daemon(daemon, receive, ours, options, &policy->acting,
+			    error);
 }

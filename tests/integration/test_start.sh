@@ -135,6 +135,20 @@ if command -v strace >/dev/null; then
 	is "interrupted: no mount" "$(mounted)" 0
 	kill "$tracer" 2>/dev/null
 	wait "$tracer" || :
+	# When the daemon has said that it has mounted, and serves nobody yet.
+	rm "$T/log/strace"
+	strace -f -q -o "$T/log/strace" -e trace=landlock_create_ruleset \
+		-e inject=landlock_create_ruleset:delay_enter=2000000:when=1 \
+		idshift-mount "$src" "$mnt" 2>/dev/null &
+	tracer=$!
+	wait_for 5 grep -q landlock "$T/log/strace"
+	kill -TERM "$(sed -n 's/^process \([0-9]*\): idshift-mount:.*/\1/p' \
+		<(leftovers "$T") | sort -n | head -1)"
+	ok "interrupted, mounted: nothing stays" wait_for 10 \
+		sh -c "! pgrep -x idshift-watch"
+	is "interrupted, mounted: no mount" "$(mounted)" 0
+	umount "$mnt" 2>/dev/null
+	wait "$tracer" || :
 else
 	skip "interrupted" "strace is not installed"
 fi
