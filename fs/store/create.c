@@ -257,6 +257,30 @@ static bool has_same_owner(const struct statx *a, const struct statx *b)
 	       a->stx_mode == b->stx_mode;
 }
 
+/*
+ * inotify(7) tells watchers on the host what is done by a descriptor under the
+ * name that it was opened by, and an unnamed file is "#" with its inode number
+ * for good.  So by its name; as it is where that leads elsewhere by now.
+ */
+static int open_linked(const struct creation *c, int unnamed,
+		       const struct statx *made)
+{
+	_cleanup_fd_ int path_fd = backing_open_child(c->dir_fd, c->name);
+	struct statx stx;
+	int fd;
+
+	if (path_fd < 0 || backing_stat(path_fd, &stx) < 0 ||
+	    stx.stx_ino != made->stx_ino ||
+	    backing_dev(&stx) != backing_dev(made))
+		return unnamed;
+	/* Who has taken a lease on it is not waited for. */
+	fd = backing_reopen(path_fd, O_RDWR | O_NONBLOCK);
+	if (fd < 0)
+		return unnamed;
+	close_fd(unnamed);
+	return fd;
+}
+
 static int create_unnamed(struct making *m)
 {
 	const struct creation *c = m->creation;
@@ -273,6 +297,7 @@ static int create_unnamed(struct making *m)
 		records_forget(c->records, fd, &unseen);
 		return r;
 	}
+	fd = open_linked(c, take_fd(&fd), &unseen);
 	r = backing_stat(fd, &m->stx);
 	if (r < 0) {
 		m->stx = unseen;

@@ -336,6 +336,38 @@ static void test_complete_when_visible(void **state)
 	(void)close(notify);
 }
 
+/* A watcher on the host is told of writes and the close by the file's name. */
+static void test_watched_by_name(void **state)
+{
+	struct store *s = store_of(state);
+	_Alignas(struct inotify_event) char buffer[4096];
+	char path[PATH_MAX];
+	const struct inotify_event *event;
+	uint32_t seen = 0;
+	int notify = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+	ssize_t len;
+	int fd;
+
+	assert_true(snprintf(path, sizeof(path), "%s/src", s->dir) < PATH_MAX);
+	assert_true(notify >= 0);
+	fd = create(s, s->src, "file", 33, 2000, S_IFREG | 0460);
+	assert_true(fd >= 0);
+	assert_true(inotify_add_watch(notify, path,
+				      IN_MODIFY | IN_CLOSE_WRITE) >= 0);
+	assert_int_equal(write(fd, "text", 4), 4);
+	assert_int_equal(close(fd), 0);
+	len = read(notify, buffer, sizeof(buffer));
+	assert_true(len > 0);
+	for (ssize_t at = 0; at < len;
+	     at += (ssize_t)(sizeof(*event) + event->len)) {
+		event = (const struct inotify_event *)(buffer + at);
+		assert_string_equal(event->name, "file");
+		seen |= event->mask;
+	}
+	assert_int_equal(seen, IN_MODIFY | IN_CLOSE_WRITE);
+	(void)close(notify);
+}
+
 /* Who asks next needs not look; who is to change it does. */
 static void expect_known(const struct store *s, uint32_t uid, uint32_t gid,
 			 unsigned int beside)
@@ -409,6 +441,7 @@ int main(void)
 		SERGIO_TEST(test_failure),
 		SERGIO_TEST(test_devices),
 		SERGIO_TEST(test_complete_when_visible),
+		SERGIO_TEST(test_watched_by_name),
 		SERGIO_TEST(test_known_at_once),
 		ROOT_TEST(test_as_root),
 		SERGIO_TEST(test_readable_directory),
