@@ -382,6 +382,21 @@ void op_lseek(fuse_req_t req, fuse_ino_t ino, off_t off, int whence,
 		(void)fuse_reply_lseek(req, at);
 }
 
+/*
+ * Reading is news of a file's atime, which the kernel expects of what it reads
+ * itself, but not of what is copied from.
+ */
+static void refresh_read(const struct filesystem *fs, fuse_ino_t ino, int fd,
+			 const struct statx *before)
+{
+	struct statx now = { 0 };
+
+	if (fs->session != NULL && backing_stat(fd, &now) == 0 &&
+	    backing_nanoseconds(&now.stx_atime) !=
+		    backing_nanoseconds(&before->stx_atime))
+		(void)fuse_lowlevel_notify_inval_inode(fs->session, ino, -1, 0);
+}
+
 void op_copy_file_range(fuse_req_t req, fuse_ino_t ino_in, off_t off_in,
 			struct fuse_file_info *fi_in, fuse_ino_t ino_out,
 			off_t off_out, struct fuse_file_info *fi_out,
@@ -390,21 +405,25 @@ void op_copy_file_range(fuse_req_t req, fuse_ino_t ino_in, off_t off_in,
 	struct filesystem *fs = filesystem_of(req);
 	int in = handle_fd(fs->handles, fi_in->fh);
 	int out = handle_fd(fs->handles, fi_out->fh);
+	struct statx before = { 0 };
 	ssize_t copied;
 	int r;
 
-	(void)ino_in;
 	r = drop_privileges(fs, req, ino_out);
 	if (r == 0 && (in < 0 || out < 0))
 		r = -EBADF;
+	if (r == 0)
+		r = backing_stat(in, &before);
 	if (r < 0) {
 		reply_result(req, r);
 		return;
 	}
 	copied = copy_file_range(in, &off_in, out, &off_out, len,
 				 (unsigned int)flags);
-	if (copied < 0)
+	if (copied < 0) {
 		reply_result(req, -errno);
-	else
-		(void)fuse_reply_write(req, (size_t)copied);
+		return;
+	}
+	refresh_read(fs, ino_in, in, &before);
+	(void)fuse_reply_write(req, (size_t)copied);
 }

@@ -225,6 +225,23 @@ static void check_copy(void)
 	(void)close(b);
 }
 
+static void check_copied_from(void)
+{
+	struct stat before = { 0 }, after = { 0 };
+	int a = new_file("a", "abcdefgh");
+	int b = new_file("b", "");
+
+	say("stat", fstat(a, &before));
+	(void)usleep(20000);
+	say("copy_file_range",
+	    copy_file_range(a, &(off_t){ 0 }, b, NULL, 8, 0));
+	say("stat", fstat(a, &after));
+	say("its atime moved", before.st_atim.tv_nsec != after.st_atim.tv_nsec);
+	say("its mtime moved", before.st_mtim.tv_nsec != after.st_mtim.tv_nsec);
+	(void)close(a);
+	(void)close(b);
+}
+
 /* Does another process get the lock?  kind: f for fcntl, o for OFD, b flock. */
 static void say_lock(const char *what, char kind, short type)
 {
@@ -394,6 +411,7 @@ int main(int argc, char **argv)
 		{ "fallocate", check_fallocate },
 		{ "seek", check_seek },
 		{ "copy", check_copy },
+		{ "copied_from", check_copied_from },
 		{ "locks", check_locks },
 		{ "interrupted", check_interrupted },
 		{ "open_flags", check_open_flags },
