@@ -285,17 +285,31 @@ void op_fsync(fuse_req_t req, fuse_ino_t ino, int datasync,
 	reply_result(req, r);
 }
 
+/* Of what failed the kernel takes size and times to be as they were. */
+static void refresh_failed(const struct filesystem *fs, fuse_ino_t ino)
+{
+	_cleanup_node_ struct node_ref node = NODE_REF_NONE;
+	struct statx stx;
+
+	if (node_acquire_stat(fs->nodes, ino, &node, &stx) == 0)
+		refresh(fs, &node, &stx);
+}
+
 void op_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t offset,
 		  off_t length, struct fuse_file_info *fi)
 {
-	int fd = handle_fd(filesystem_of(req)->handles, fi->fh);
+	struct filesystem *fs = filesystem_of(req);
+	int fd = handle_fd(fs->handles, fi->fh);
 	int r = fd;
 
 	if (fd >= 0)
-		r = drop_privileges(filesystem_of(req), req, ino);
-	if (r >= 0)
-		r = fallocate(fd, mode, offset, length) < 0 ? -errno : 0;
-	reply_result(req, r);
+		r = drop_privileges(fs, req, ino);
+	if (r >= 0 && fallocate(fd, mode, offset, length) < 0) {
+		r = -errno;
+		/* ext4 keeps what it had allocated when the disk was full. */
+		refresh_failed(fs, ino);
+	}
+	reply_result(req, r < 0 ? r : 0);
 }
 
 /*

@@ -66,6 +66,19 @@ chown sergio "$disk"
 no_space="No space left on device"
 mount_fs sergio "$src" "$mnt" -o cache=none || exit 1
 as sergio ln -s target "$src/link"
+
+# What the kernel remembers of a file is no longer so.
+cached=$home/cached uncached=$daemon
+mount_fs sergio "$src" "$cached" || exit 1
+as sergio sh -c "echo text >'$src/grown'"
+grown=$(inside sh -c "cd '$cached' && stat -c %s grown &&
+	fallocate -l 8M grown; stat -c %s grown" | sed 's/.*: //' | paste -sd ,)
+is "what a failed fallocate has left shows at once" "$grown" \
+	"5,$no_space,$(stat -c %s "$src/grown")"
+ok "unmount" umount_fs sergio "$cached"
+daemon=$uncached
+as sergio rm "$src/grown"
+
 fill "$src"
 before=$(on_disk && records)
 refused "$no_space" "write" inside sh -c \
