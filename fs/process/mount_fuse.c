@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <fuse_lowlevel.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -118,4 +119,17 @@ int mount_fuse(struct fuse_session *session, const struct options *options,
 			options->mountpoint,
 			line[0] != '\0' ? line : "FUSE refused it");
 	return -EPERM;
+}
+
+int mount_fuse_adopt(struct fuse_session *session, int fd, struct error *error)
+{
+	char path[MOUNTPOINT_FD_PATH_MAX];
+
+	/* That is how libfuse is told of one. */
+	(void)snprintf(path, sizeof(path), "/dev/fd/%d", fd);
+	if (fuse_session_mount(session, path) == 0)
+		return 0;
+	close_fd(fd);
+	return error_set(error, EXIT_STATUS_FUSE, "mount '%s': FUSE refused it",
+			 path);
 }

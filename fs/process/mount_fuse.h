@@ -22,4 +22,7 @@ int mount_fuse_session(const struct options *options, struct filesystem *fs,
 int mount_fuse(struct fuse_session *session, const struct options *options,
 	       int target, struct error *error);
 
+/* Serve what another process has mounted, by its /dev/fuse; takes it. */
+int mount_fuse_adopt(struct fuse_session *session, int fd, struct error *error);
+
 #endif

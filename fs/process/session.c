@@ -23,6 +23,7 @@
 #include "idshift/session_io.h"
 #include "ending.h"
 #include "mount_fuse.h"
+#include "mounter.h"
 #include "open_filesystem.h"
 #include "run_as.h"
 #include "watcher.h"
@@ -41,8 +42,8 @@ struct run {
 	const struct session_events *events;
 	struct filesystem *fs;
 	struct fuse_session *session;
-	int source_fd; /* a descriptor of its own of the source */
-	int target_fd; /* run-as=: the mount point, until it is mounted */
+	int source_fd;		/* a descriptor of its own of the source */
+	struct mounter mounter; /* run-as=: until it is mounted */
 	struct watcher watcher;
 	struct resume resume;
 };
@@ -194,6 +195,15 @@ static int mount_stays(const struct options *options, struct error *error)
 	return r;
 }
 
+static int run_watched(struct run *run, struct error *error)
+{
+	int r = run_confined(run, error);
+
+	if (watcher_finish(&run->watcher, run->session) < 0 && r == 0)
+		r = mount_stays(run->options, error);
+	return r;
+}
+
 /* From a mounted session to an unmounted one. */
 static int run_mounted(struct run *run, struct error *error)
 {
@@ -214,18 +224,26 @@ static int run_mounted(struct run *run, struct error *error)
 		return error_set(error, EXIT_STATUS_OTHER,
 				 "the process that unmounts: %s", strerror(-r));
 	}
-	close_fd(take_fd(&run->target_fd));
-	if (run->options->run_as != NULL) {
-		r = run_as_for_good(acting);
-		if (r < 0) {
-			(void)watcher_finish(&run->watcher, run->session);
-			return run_as_failed(run->options, r, error);
-		}
+	return run_watched(run, error);
+}
+
+/* Likewise, by a mounter. */
+static int run_by_mounter(struct run *run, struct error *error)
+{
+	uint64_t dev;
+	int r = mounter_mount(&run->mounter, &dev, &run->watcher, error);
+
+	if (r < 0)
+		return r;
+	mounter_give_up(&run->mounter);
+	atomic_store(&run->fs->own_dev, dev);
+	r = mount_fuse_adopt(run->session, r, error);
+	if (r < 0) {
+		/* Which unmounts it. */
+		watcher_give_up(&run->watcher);
+		return r;
 	}
-	r = run_confined(run, error);
-	if (watcher_finish(&run->watcher, run->session) < 0 && r == 0)
-		r = mount_stays(run->options, error);
-	return r;
+	return run_watched(run, error);
 }
 
 static int run_session(struct run *run, struct error *error)
@@ -235,13 +253,52 @@ static int run_session(struct run *run, struct error *error)
 	if (r < 0)
 		return error_set(error, EXIT_STATUS_OTHER,
 				 "signal handlers: %s", strerror(-r));
-	r = mount_fuse(run->session, run->options, run->target_fd, error);
+	if (run->mounter.socket >= 0)
+		return run_by_mounter(run, error);
+	r = mount_fuse(run->session, run->options, -1, error);
 	/* A mount that is the supervisor's stays when we go. */
 	if (r == 0 && resume_is_descriptor(run->options->mountpoint))
 		r = run_confined(run, error);
 	else if (r == 0)
 		r = run_mounted(run, error);
 	return r;
+}
+
+/* The mount point is opened with the user's rights, and mounted on as root. */
+static int start_mounter(struct run *run, const struct acting_user *user,
+			 struct error *error)
+{
+	const struct options *options = run->options;
+	_cleanup_fd_ int target = -1;
+	int r = run_as_begin(user), paused;
+
+	if (r < 0)
+		return run_as_failed(options, r, error);
+	r = mountpoint_open_as_user(options->mountpoint, options->run_as, NULL,
+				    &target, error);
+	paused = run_as_pause();
+	if (r < 0)
+		return r;
+	r = paused < 0 ? paused :
+			 mounter_start(options, user, target, &run->mounter);
+	return r < 0 ? run_as_failed(options, r, error) : 0;
+}
+
+/* Before anything of the user's is read: see mounter.h. */
+static int become_user(struct run *run, const struct acting_user *user,
+		       struct error *error)
+{
+	const struct options *options = run->options;
+	int r = 0;
+
+	if (options->run_as == NULL)
+		return 0;
+	if (!resume_is_descriptor(options->mountpoint))
+		r = start_mounter(run, user, error);
+	if (r < 0)
+		return r;
+	r = run_as_for_good(user);
+	return r < 0 ? run_as_failed(options, r, error) : 0;
 }
 
 int session_run(const struct options *options, const struct view_policy *policy,
@@ -251,7 +308,7 @@ int session_run(const struct options *options, const struct view_policy *policy,
 		.options = options,
 		.events = events,
 		.source_fd = -1,
-		.target_fd = -1,
+		.mounter = MOUNTER_NONE,
 		.watcher = WATCHER_NONE,
 		.resume = RESUME_NONE,
 	};
@@ -262,33 +319,15 @@ int session_run(const struct options *options, const struct view_policy *policy,
 	    prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP) < 0)
 		return error_set(error, EXIT_STATUS_OTHER, "chown 'disk': %s",
 				 strerror(errno));
-	if (options->run_as != NULL) {
-		r = run_as_begin(&policy->acting);
-		if (r < 0)
-			return run_as_failed(options, r, error);
-	}
-	if (options->run_as != NULL && geteuid() != getuid() &&
-	    !resume_is_descriptor(options->mountpoint))
-		r = mountpoint_open_as_user(options->mountpoint,
-					    options->run_as, NULL,
-					    &run.target_fd, error);
+	r = become_user(&run, &policy->acting, error);
 	if (r == 0 && options->resume != NULL)
 		r = resume_open(options->resume, &run.resume, error);
 	if (r == 0)
 		r = open_filesystem(options, policy,
 				    resume_first_generation(&run.resume),
 				    &run.fs, &run.source_fd, error);
-	if (options->run_as != NULL && geteuid() != getuid()) {
-		int paused = run_as_pause();
-
-		if (r == 0 && paused < 0) {
-			(void)filesystem_free(run.fs);
-			r = run_as_failed(options, paused, error);
-		}
-	}
-	if (r < 0)
-		return r;
-	r = mount_fuse_session(options, run.fs, &run.session, error);
+	if (r == 0)
+		r = mount_fuse_session(options, run.fs, &run.session, error);
 	if (r == 0) {
 		run.fs->session = run.session;
 		r = run_session(&run, error);
@@ -296,7 +335,7 @@ int session_run(const struct options *options, const struct view_policy *policy,
 	}
 	(void)filesystem_free(run.fs);
 	close_fd(run.source_fd);
-	close_fd(run.target_fd);
+	mounter_give_up(&run.mounter);
 	close_fd(run.resume.fd);
 	return r;
 }

@@ -39,8 +39,7 @@
 /* So does an umount2(2). */
 #define UNMOUNT_MS 5000
 
-/* What ends the daemon by way of its process group or cgroup is no reason. */
-static void ignore_signals(void)
+void watcher_ignore_signals(void)
 {
 	static const int signals[] = { SIGTERM, SIGINT, SIGHUP, SIGQUIT,
 				       SIGPIPE };
@@ -170,7 +169,7 @@ static void watch_daemon(struct watch *watch)
 	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	(void)prctl(PR_SET_NAME, NAME, 0, 0, 0);
 	(void)setsid();
-	ignore_signals();
+	watcher_ignore_signals();
 	descriptors_close_others(keep, sizeof(keep) / sizeof(keep[0]));
 	/* fusermount3 must not find its standard descriptors closed. */
 	descriptors_open_standard();
@@ -181,8 +180,7 @@ static void watch_daemon(struct watch *watch)
 	unmount_apart(watch);
 }
 
-int watcher_start(const struct own_mount *mount, int fuse_fd, bool may_open,
-		  struct watcher *ret)
+int watcher_fork(struct watcher *ret, struct watcher_side *ret_side)
 {
 	_cleanup_fd_ int far = -1, near = -1, flushed = -1, flushing = -1;
 	pid_t pid;
@@ -196,21 +194,42 @@ int watcher_start(const struct own_mount *mount, int fuse_fd, bool may_open,
 	if (pid < 0)
 		return -errno;
 	if (pid == 0) {
-		struct watch watch = {
-			.mount = mount,
-			.fuse_fd = fuse_fd,
-			.may_open = may_open,
-			.end = far,
-			.flushed = flushing,
+		*ret_side = (struct watcher_side){
+			.end = take_fd(&far),
+			.flushed = take_fd(&flushing),
 		};
-
-		watch_daemon(&watch);
-		_exit(0);
+		return 1;
 	}
 	*ret = (struct watcher){ .pid = pid,
 				 .end = take_fd(&near),
 				 .flushed = take_fd(&flushed) };
 	return 0;
+}
+
+void watcher_watch(const struct watcher_side *side,
+		   const struct own_mount *mount, int fuse_fd, bool may_open)
+{
+	struct watch watch = {
+		.mount = mount,
+		.fuse_fd = fuse_fd,
+		.may_open = may_open,
+		.end = side->end,
+		.flushed = side->flushed,
+	};
+
+	watch_daemon(&watch);
+	_exit(0);
+}
+
+int watcher_start(const struct own_mount *mount, int fuse_fd, bool may_open,
+		  struct watcher *ret)
+{
+	struct watcher_side side;
+	int r = watcher_fork(ret, &side);
+
+	if (r > 0)
+		watcher_watch(&side, mount, fuse_fd, may_open);
+	return r;
 }
 
 static int tell(const struct watcher *watcher, char word)
@@ -263,6 +282,17 @@ void watcher_flush(const struct watcher *watcher)
 	/* It has not come as far as sync(2) if it can't reach the mount. */
 	if (r <= 0)
 		sync_apart();
+}
+
+void watcher_give_up(struct watcher *watcher)
+{
+	if (watcher->pid < 0)
+		return;
+	close_fd(watcher->end);
+	close_fd(watcher->flushed);
+	while (waitpid(watcher->pid, NULL, 0) < 0 && errno == EINTR)
+		;
+	*watcher = WATCHER_NONE;
 }
 
 int watcher_finish(struct watcher *watcher, struct fuse_session *session)

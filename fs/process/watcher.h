@@ -34,6 +34,23 @@ int watcher_start(const struct own_mount *mount, int fuse_fd, bool may_open,
 		  struct watcher *ret);
 
 /*
+ * The same in two steps, for who forks it before there is a mount.  0; 1 in
+ * the process that is to watch; -errno.
+ */
+struct watcher_side {
+	int end;
+	int flushed;
+};
+int watcher_fork(struct watcher *ret, struct watcher_side *ret_side);
+void watcher_watch(const struct watcher_side *side,
+		   const struct own_mount *mount, int fuse_fd, bool may_open)
+	__attribute__((noreturn));
+/* What ends the daemon by way of its process group or cgroup is no reason. */
+void watcher_ignore_signals(void);
+/* There was nothing to watch: it has ended, or does without its pipe. */
+void watcher_give_up(struct watcher *watcher);
+
+/*
  * Dirty pages of the mount are sent to the daemon, which must be serving; for
  * some seconds at most, as whoever holds a page may be stuck.  Once.  Where the
  * watcher can't, or was killed, those of the whole machine are.
