@@ -9,6 +9,7 @@
 
 #include "idshift/backing.h"
 #include "idshift/cleanup.h"
+#include "idshift/dir_stream.h"
 #include "create_internal.h"
 #include "intents_internal.h"
 
@@ -364,6 +365,48 @@ static bool is_new(const struct making *m, const struct statx *stx)
 			   is_earlier(&began, before) ? &began : before);
 }
 
+/* -errno where that can't be seen. */
+static int is_empty(int path_fd)
+{
+	int fd = backing_reopen(path_fd, O_RDONLY | O_DIRECTORY);
+	struct dir_stream *dir;
+	struct dir_item item;
+	int r;
+
+	if (fd < 0)
+		return fd;
+	r = dir_stream_new(fd, &dir);
+	if (r < 0) {
+		close_fd(fd);
+		return r;
+	}
+	do
+		r = dir_stream_next(dir, &item);
+	while (r > 0 &&
+	       (strcmp(item.name, ".") == 0 || strcmp(item.name, "..") == 0));
+	(void)dir_stream_free(dir);
+	return r < 0 ? r : r == 0;
+}
+
+/*
+ * What the directory's last change before has made is as old as that.  But
+ * who puts it here renames it, which moves its ctime.
+ */
+static bool is_as_made(const struct making *m, int fd, const struct statx *stx)
+{
+	int empty;
+
+	if ((stx->stx_mask & STATX_BTIME) == 0 ||
+	    !is_earlier(&stx->stx_btime, &stx->stx_ctime))
+		return true;
+	/* A slow source may take its time for what else it sets. */
+	if (!S_ISDIR(stx->stx_mode))
+		return stx->stx_ctime.tv_sec - stx->stx_btime.tv_sec <= 1;
+	empty = is_empty(fd);
+	/* Its own default ACL may shut us out of what was made. */
+	return empty > 0 || (empty == -EACCES && m->creation->disk_default_acl);
+}
+
 /* The new object, if it is still what was made, and its statx in `m`. */
 static int open_made(struct making *m)
 {
@@ -376,7 +419,8 @@ static int open_made(struct making *m)
 	r = backing_stat(fd, &m->stx);
 	if (r < 0)
 		return r;
-	return is_new(m, &m->stx) ? take_fd(&fd) : -ESTALE;
+	return is_new(m, &m->stx) && is_as_made(m, fd, &m->stx) ? take_fd(&fd) :
+								  -ESTALE;
 }
 
 /*

@@ -90,17 +90,21 @@ for after in stat twice; do
 	ok "unmount" umount_fs sergio "$mnt"
 done
 
-# A private directory of sergio's in the place of a new one.
-as sergio sh -c "mkdir '$src/shared' && cd '$src/shared' && mkdir -m 700 secret &&
-	echo x >secret/f; sleep 0.1; touch later"
+# A private directory of sergio's in the place of a new one; be it the last
+# that was made there, and so as new as the directory's last change.
 userns_start sergio || skip_all "no user namespaces here"
-mount_swapping make new secret || exit 1
-"${ns[@]}" mkdir -m 777 "$mnt/shared/new" 2>/dev/null
-"${ns[@]}" sh -c "umask 0; mkdir '$mnt/shared/new'" 2>/dev/null
-is "a swapped directory: it happened" "$(cat "$src/shared/new/f")" x
-is "a swapped directory isn't opened to others" \
-	"$(stat -c %a "$src/shared/new")" 700
-ok "unmount" umount_fs sergio "$mnt"
+for last in secret later; do
+	rm -rf "$src/shared"
+	as sergio sh -c "mkdir '$src/shared' && cd '$src/shared' &&
+		mkdir -m 700 secret; sleep 0.1; echo x >secret/f
+		[ $last = secret ] || touch $last"
+	mount_swapping make new secret || exit 1
+	"${ns[@]}" sh -c "umask 0; mkdir '$mnt/shared/new'" 2>/dev/null
+	is "a swapped directory: it happened" "$(cat "$src/shared/new/f")" x
+	is "a swapped directory isn't opened to others, last was $last" \
+		"$(stat -c %a "$src/shared/new")" 700
+	ok "unmount" umount_fs sergio "$mnt"
+done
 
 # --- many, against chance --------------------------------------------------
 
