@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "idshift/cleanup.h"
+#include "idshift/printable.h"
 
 /* What is too long loses its middle: the reason and the remedy come last. */
 static void fit(char *to, size_t size, const char *text)
@@ -37,11 +38,12 @@ int error_set(struct error *error, enum exit_status status, const char *format,
 		text = NULL;
 	va_end(arguments);
 	fit(error->text, sizeof(error->text), text != NULL ? text : format);
-	for (char *p = error->text; *p != '\0'; p++) {
-		unsigned char c = (unsigned char)*p;
+	for (char *p = error->text; *p != '\0';) {
+		size_t len = printable_length(p);
 
-		if (c < 0x20 || c == 0x7f)
+		if (len == 0)
 			*p = '?';
+		p += len > 0 ? len : 1;
 	}
 	return -EINVAL;
 }

@@ -12,6 +12,8 @@
 
 #include <jansson.h>
 
+#include "idshift/printable.h"
+
 #define NAME_ROOM (PATH_MAX + NAME_MAX + 2)
 
 /* A slow reader is waited for so long; one that has stalled no more. */
@@ -54,13 +56,14 @@ static void caller_text(const struct access_caller *who, char *text,
 /* What could end a line or drive a terminal, as \ooo. */
 static void put_escaped(FILE *out, const char *text)
 {
-	for (; *text != '\0'; text++) {
-		unsigned char c = (unsigned char)*text;
+	while (*text != '\0') {
+		size_t len = *text != '\\' ? printable_length(text) : 0;
 
-		if (c < 0x20 || c == 0x7f || c == '\\')
-			fprintf(out, "\\%03o", c);
+		if (len == 0)
+			fprintf(out, "\\%03o", (unsigned char)*text);
 		else
-			fputc(c, out);
+			(void)fwrite(text, 1, len, out);
+		text += len > 0 ? len : 1;
 	}
 }
 

@@ -75,6 +75,9 @@ denied 'chmod 777 open/theirs' 'setattr /open/theirs EPERM' \
 # No name writes a line of its own.
 denied 'mkdir "closed/a
 b\\"' 'mkdir /closed/a\012b\134 EACCES'
+# Nor does one drive a terminal: CSI as a character and as a byte.
+denied 'mkdir "closed/$(printf "\303\244\302\233\233")"' \
+	$'mkdir /closed/\303\244\\302\\233\\233 EACCES'
 
 as nosub rm -f "$home/trace.json"
 traced "$home/trace.json" 'cat closed/f; mkdir "closed/\"a

@@ -22,6 +22,10 @@ static void test_line(void **state)
 		-EINVAL);
 	assert_int_equal(error.exit_code, 3);
 	assert_string_equal(error.text, "map 'a?b?': no");
+	/* CSI, as a character and as a byte. */
+	(void)error_set(&error, EXIT_STATUS_MAP, "'%s'",
+			"\xc3\xa4\xc2\x9b\x9b");
+	assert_string_equal(error.text, "'\xc3\xa4?\?\?'");
 	assert_int_equal(error_set(NULL, EXIT_STATUS_MAP, "x"), -EINVAL);
 }
 
