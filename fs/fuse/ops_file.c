@@ -10,6 +10,7 @@
 #include "idshift/backing.h"
 #include "idshift/cleanup.h"
 #include "judge.h"
+#include "open_later.h"
 #include "passthrough.h"
 #include "prefill.h"
 
@@ -34,12 +35,14 @@ static int source_flags(int flags)
 static int open_source(const struct filesystem *fs, const struct caller *caller,
 		       const struct node_ref *node, struct fuse_file_info *fi)
 {
-	int flags = source_flags(fi->flags);
+	/* Not to wait for a lease: open_later.h. */
+	int flags =
+		source_flags(fi->flags) | (fs->remote_source ? 0 : O_NONBLOCK);
 	int fd;
 
 	if (fs->writeback && (flags & O_ACCMODE) == O_WRONLY) {
 		fd = backing_reopen(node->fd, (flags & ~O_ACCMODE) | O_RDWR);
-		if (fd >= 0)
+		if (fd >= 0 || fd == -EAGAIN)
 			return keep_open(fs, fd);
 		fi->direct_io = 1;
 	}
@@ -154,15 +157,26 @@ void close_handle(struct filesystem *fs, fuse_ino_t ino,
 	handle_remove(fs->handles, fi->fh);
 }
 
-void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+static bool open_now(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	struct filesystem *fs = filesystem_of(req);
 	int r = do_open(fs, req, ino, fi);
 
+	if (r == -EAGAIN)
+		return false;
 	if (r < 0)
 		reply_result(req, r);
 	else if (passthrough_reply_open(req, fi, r) == -ENOENT)
 		close_handle(fs, ino, fi);
+	return true;
+}
+
+void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	int r = open_now(req, ino, fi) ? 0 : open_later(req, ino, fi, open_now);
+
+	if (r < 0)
+		reply_result(req, r);
 }
 
 /*
