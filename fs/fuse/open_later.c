@@ -14,6 +14,8 @@
 
 #define WAITERS_MAX 1024
 #define WAITER_STACK ((size_t)256 * 1024)
+/* The name may lead to another leased file by then; but not again and again. */
+#define TRIES 8
 
 struct late_open {
 	fuse_req_t req;
@@ -35,7 +37,7 @@ static void late_free(struct late_open *late)
 }
 
 /* Who has the file open stands in the way of a new lease. */
-static bool wait_and_open(struct late_open *late)
+static bool wait_and_open(struct late_open *late, bool last)
 {
 	_cleanup_fd_ int fd =
 		backing_reopen(late->path_fd, late->fi.flags & O_ACCMODE);
@@ -43,8 +45,8 @@ static bool wait_and_open(struct late_open *late)
 
 	answering_begin();
 	answered = late->now(late->req, late->ino, &late->fi);
-	if (!answered && fd < 0) {
-		reply_result(late->req, fd);
+	if (!answered && (fd < 0 || last)) {
+		reply_result(late->req, fd < 0 ? fd : -EAGAIN);
 		answered = true;
 	}
 	answering_end();
@@ -55,7 +57,7 @@ static void *run(void *data)
 {
 	struct late_open *late = data;
 
-	while (!wait_and_open(late))
+	for (int i = 1; !wait_and_open(late, i == TRIES); i++)
 		;
 	late_free(late);
 	return NULL;
