@@ -78,8 +78,8 @@ int mount_fuse_session(const struct options *options, struct filesystem *fs,
 	return 0;
 }
 
-/* The last line that was printed, without "fusermount3: ". */
-static void last_line(int fd, char *line, size_t size)
+/* The first line that was printed, without "fusermount3: ". */
+static void first_line(int fd, char *line, size_t size)
 {
 	static const char prefix[] = "fusermount3: ";
 	ssize_t got = pread(fd, line, size - 1, 0);
@@ -114,7 +114,7 @@ int mount_fuse(struct fuse_session *session, const struct options *options,
 		return 0;
 	if (r == 0)
 		return error_set(error, EXIT_STATUS_OTHER, "out of memory");
-	last_line(said, line, sizeof(line));
+	first_line(said, line, sizeof(line));
 	(void)error_set(error, EXIT_STATUS_FUSE, "mount on '%s': %s",
 			options->mountpoint,
 			line[0] != '\0' ? line : "FUSE refused it");

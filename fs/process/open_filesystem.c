@@ -229,12 +229,12 @@ int open_filesystem(const struct options *options,
 		config.attr_timeout = config.entry_timeout =
 			config.negative_timeout = 0;
 	r = open_trace(options, &config, error);
-	/* Modes are decided by the container's umask, not by ours. */
-	(void)umask(0);
 	if (r == 0) {
 		dir = state_dir(options->state, options->run_as != NULL);
 		r = open_database(dir, &db, error);
 	}
+	/* Modes are decided by the container's umask, not by ours. */
+	(void)umask(0);
 	if (r < 0)
 		return r;
 	r = filesystem_new(&config, policy, source, db, ret);

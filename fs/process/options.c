@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "idshift/cleanup.h"
+#include "idshift/resume.h"
 #include "options_table.h"
 
 #define DEFAULT_THREADS 10
@@ -249,6 +250,11 @@ static int finish(struct options *options, struct error *error)
 				 options->source == NULL ?
 					 "SOURCE and MOUNTPOINT are" :
 					 "MOUNTPOINT is");
+	if (options->resume != NULL && options->action == ACTION_MOUNT &&
+	    !resume_is_descriptor(options->mountpoint))
+		return error_set(error, EXIT_STATUS_USAGE,
+				 "option 'resume': MOUNTPOINT must be a "
+				 "descriptor of the mount, /dev/fd/N");
 	if (options->cache == CACHE_NONE)
 		timeout = 0.0;
 	else if (options->cache == CACHE_ALWAYS)

@@ -193,9 +193,12 @@ static int read_run_as(struct situation *s, const char *name,
 
 	if (r == -ENOMEM)
 		return out_of_memory(error);
-	if (r < 0)
+	if (r == -ENOENT)
 		return error_set(error, EXIT_STATUS_USAGE,
 				 "run-as '%s': there is no such user", name);
+	if (r < 0)
+		return error_set(error, EXIT_STATUS_OTHER, "run-as '%s': %s",
+				 name, strerror(-r));
 	s->uid = user.entry.pw_uid;
 	s->gid = user.entry.pw_gid;
 	s->user = strdup(user.entry.pw_name);

@@ -21,7 +21,10 @@ bool write_back_begin(struct write_back *writes, const void *request,
 		      size_t size);
 void write_back_done(struct write_back *writes);
 
-/* Until there is none and none has come for a moment; for a second at most. */
+/*
+ * Until there is none and none has come for a moment; for twenty seconds at
+ * most, and one in which none is done.
+ */
 void write_back_wait(struct write_back *writes);
 
 #endif

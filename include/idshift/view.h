@@ -156,8 +156,9 @@ void view_of(const struct view_policy *policy, const struct disk_owner *disk,
  * kernel idmapped mount; else there is always a plan.
  *
  * What to do on disk so that the container sees `want` (its S_IFMT is that of
- * `disk`).  `disk` is the state to start from: an id of ID_NONE in `want`
- * leaves that id as the disk has it.  The file is ours.
+ * `disk`).  `disk` is the state to start from; but with real owners
+ * an id of ID_NONE in `want` leaves that id as the disk has it.  The file is
+ * ours.
  */
 int view_plan(const struct view_policy *policy, const struct disk_owner *disk,
 	      const struct view *want, struct view_plan *ret);

@@ -193,8 +193,9 @@ fails 1 "state" idshift-mount -o "run-as=maria,state=$home/closed" "$src" "$mnt"
 fails 1 "state below" idshift-mount -o "run-as=maria,state=$home/closed/a" \
 	"$src" "$mnt"
 as maria ln -s "$T/secret" "$home/resume"
-fails 1 "resume" idshift-mount -f -o "run-as=maria,resume=$home/resume" \
-	"$src" "$mnt"
+fails 1 "resume" bash -c 'exec 8<>/dev/fuse
+	exec idshift-mount -f -o "$1" "$2" /dev/fd/8' - \
+	"run-as=maria,resume=$home/resume" "$src"
 fails 1 "trace" idshift-mount -f -o "run-as=maria,userns=host,caller=1:1" \
 	-o "trace=$home/resume" "$src" "$mnt"
 is "nothing is written" "$(find "$T/closed" "$T/secret" -printf '%P %s %U\n' |

@@ -173,10 +173,18 @@ daemons() {
 }
 wait_for 5 sh -c "cat /proc/$starter/task/$starter/children | grep -q ."
 sleep 0.5
-is "run-as: two wait" "$(daemons)" 2
+is "run-as: three wait, the one that mounts too" "$(daemons)" 3
 kill "$starter"
 wait "$starter"
 ok "run-as, interrupted: nothing stays" wait_no_leftovers "$T"
 kill "$locker"
 wait "$locker" || :
 is "run-as, interrupted: no mount" "$(mounted)" 0
+
+# What is made on the way to the state directory is as the umask says.
+as sergio mkdir "$home/new"
+as sergio sh -c "umask 077; XDG_STATE_HOME='$home/new/a/b' exec idshift-mount \
+	'$src' '$mnt'" || exit 1
+ok "umask: unmount" fusermount3 -u "$mnt"
+is "umask: of the parents" "$(stat -c %a "$home"/new/a{,/b,/b/idshift} | xargs)" \
+	"700 700 700"

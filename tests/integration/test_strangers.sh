@@ -156,6 +156,10 @@ done
 same "below, made in and given a capability" "$T/below.mnt" "$T/below.plain"
 ok "unmount" "${ns[@]}" umount "$mnt"
 
+like "idshift stat says why" \
+	"$(as_in 0:0 idshift stat "$src/shared/m0666" 2>/dev/null)" \
+	'uid: the disk.s, which has no id in the container'
+
 # Where the kernel writes back on behalf of whoever wrote.
 mount_inside() {
 	as_background sergio nsenter -t "$userns" -U -m --preserve-credentials \

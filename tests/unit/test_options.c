@@ -123,6 +123,10 @@ static const struct refusal refusals[] = {
 	{ { "-o", "caller=1:2", "a", "b", NULL },
 	  2,
 	  "option 'caller': needs userns=host" },
+	{ { "-o", "resume=file", "a", "b", NULL },
+	  2,
+	  "option 'resume': MOUNTPOINT must be a descriptor of the mount, "
+	  "/dev/fd/N" },
 	{ { "-o", "userns=nomap,uidmap=0:0:1", "a", "b", NULL },
 	  2,
 	  "userns 'nomap': not together with uidmap or gidmap" },

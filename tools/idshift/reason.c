@@ -51,11 +51,13 @@ const char *reason_text(enum reason reason)
 }
 
 static enum reason reason_of_disk(const struct view_policy *policy,
-				  const struct owner_map *map, uint32_t id)
+				  const struct owner_map *map, uint32_t id,
+				  struct container_id shown)
 {
-	struct container_id shown;
+	struct container_id mapped;
 
-	if (owner_map_to_container(map, DISK_ID(id), &shown))
+	if (owner_map_to_container(map, DISK_ID(id), &mapped) &&
+	    container_id_equal(mapped, shown))
 		return REASON_DISK;
 	return container_id_is_mapped(policy->unmapped) ?
 		       REASON_UNMAPPED_OPTION :
@@ -66,8 +68,10 @@ static enum reason reason_of_disk(const struct view_policy *policy,
 static void reason_without(const struct view_policy *policy,
 			   const struct statx *stx, struct explained *e)
 {
-	e->uid = reason_of_disk(policy, &policy->owner_uid, stx->stx_uid);
-	e->gid = reason_of_disk(policy, &policy->owner_gid, stx->stx_gid);
+	e->uid = reason_of_disk(policy, &policy->owner_uid, stx->stx_uid,
+				view_uid_shown(policy, DISK_ID(stx->stx_uid)));
+	e->gid = reason_of_disk(policy, &policy->owner_gid, stx->stx_gid,
+				view_gid_shown(policy, DISK_ID(stx->stx_gid)));
 	e->mode = S_ISLNK(stx->stx_mode) ? REASON_LINK : REASON_DISK;
 }
 
@@ -127,6 +131,7 @@ int reason_find(const struct records *records, int path_fd,
 	if (kept == -EOPNOTSUPP)
 		e.where = "database";
 	e.empty = kept == 0;
+	e.too_long = len == -ERANGE;
 	if (len > 0) {
 		e.len = (size_t)len;
 		e.text[len] = '\0';

@@ -25,6 +25,7 @@ struct explained {
 	char text[256]; /* the record as it is stored */
 	size_t len;	/* 0: there is none, or an empty one */
 	bool empty;	/* counts as none */
+	bool too_long;	/* to be a record, or for text */
 	const char *where;
 	enum reason uid;
 	enum reason gid;

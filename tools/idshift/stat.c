@@ -83,6 +83,8 @@ static void print_one(const char *path, const struct statx *stx,
 		(void)printf(" (%s)\n", e->where);
 	} else if (e->empty) {
 		(void)puts("  record     empty, which counts as none");
+	} else if (e->too_long) {
+		(void)puts("  record     too long to be one");
 	} else {
 		(void)puts("  record     none");
 	}
