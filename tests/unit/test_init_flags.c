@@ -137,12 +137,14 @@ static void test_passthrough(void **state)
 	assert_int_equal(depth, 1);
 }
 
+/* Perhaps it wasn't: the daemon before may have been killed just then. */
 static void test_answered(void **state)
 {
 	struct answer answer;
 
 	(void)state;
-	assert_int_equal(ask(OUR_FLAGS, 0, true, &answer), 0);
+	assert_true(ask(OUR_FLAGS, 0, true, &answer) > 0);
+	assert_int_equal(answer.body.flags & OUR_FLAGS, OUR_FLAGS);
 }
 
 int main(void)
