@@ -61,7 +61,7 @@ done
 if command -v bindfs >/dev/null; then
 	outer_mount || exit 1
 	as_background sergio idshift run "$src" "$mnt/in" -- \
-		kill -STOP "$outer_daemon" 2>"$T/log/run"
+		sh -c "kill -STOP $outer_daemon" 2>"$T/log/run"
 	run=$!
 	wait_for 5 grep -q '^State:.T' "/proc/$outer_daemon/status"
 	sleep 0.5
