@@ -160,6 +160,8 @@ fails 1 "chown=deny" explain --as=0:0 -o chown=deny chown "$src/mine"
 like "says so" "$output" 'mount without chown=deny'
 # JSON says the same, and what is missing is all that is added.
 as sergio sh -c "mkdir '$src/g' && chgrp shared '$src/g' && chmod 2750 '$src/g'"
+fails 1 "no w and no x for others" explain --as=5:5 create "$src/secret/new"
+like "one command mends both" "$output" 'idshift chmod .*o[+]wx '
 fails 1 "no w for the group" explain --as=5:2000 create "$src/g/new"
 like "w is added" "$output" "idshift chmod -o map=g:shared:2000 g[+]w '$src/g'"
 text=$output

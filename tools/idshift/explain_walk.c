@@ -227,6 +227,11 @@ static int step_up(struct walker *w)
 	return 1;
 }
 
+static bool changes_names(enum operation operation)
+{
+	return operation == OP_CREATE || operation == OP_DELETE;
+}
+
 static int step(struct walker *w)
 {
 	_cleanup_free_ char *name = NULL;
@@ -241,8 +246,13 @@ static int step(struct walker *w)
 	if (!S_ISDIR(w->way->dir.stx.stx_mode))
 		return deny(w, -ENOTDIR, WHY_NOT_DIRECTORY, &w->way->dir);
 	explain_judge_search(w->question, &w->way->dir, w->verdict);
-	if (w->verdict->result < 0)
+	if (w->verdict->result < 0) {
+		/* What mends it is to mend the operation as well. */
+		if (last && w->verdict->why == WHY_RULE &&
+		    changes_names(w->question->operation))
+			w->verdict->wanted |= ACCESS_WRITE;
 		return 0;
+	}
 	if (strcmp(name, ".") == 0)
 		return 1;
 	if (strcmp(name, "..") == 0)
