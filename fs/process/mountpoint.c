@@ -21,6 +21,11 @@
 static int refuse_path(const char *what, const char *path, int code,
 		       enum exit_status status, struct error *error)
 {
+	if (code == ENOENT && status == EXIT_STATUS_MOUNTPOINT)
+		return error_set(error, status,
+				 "%s '%s': there is no such directory; make it "
+				 "with 'mkdir -p'",
+				 what, path);
 	if (code == ENOENT)
 		return error_set(error, status,
 				 "%s '%s': there is no such directory", what,

@@ -139,7 +139,8 @@ static void test_target(void **state)
 		mountpoint_check_target(at("none"), false, &real, &error),
 		-EINVAL);
 	assert_string_equal(without_base(error.text),
-			    "mount point '@/none': there is no such directory");
+			    "mount point '@/none': there is no such directory; "
+			    "make it with 'mkdir -p'");
 	assert_int_equal(error.exit_code, 5);
 	assert_int_equal(
 		mountpoint_check_target(at("file"), false, &real, &error),
