@@ -79,9 +79,10 @@ static int no_subordinate_ids(const struct work *work)
 		user = number;
 	}
 	return error_set(work->error, EXIT_STATUS_MAP,
-			 "user '%s' has no subordinate %s: add them with "
-			 "'usermod --add-subuids %llu-%llu --add-subgids "
-			 "%llu-%llu %s', or run without them: userns=host",
+			 "user '%s' has no subordinate %s: add them as "
+			 "root with 'usermod --add-subuids %llu-%llu "
+			 "--add-subgids %llu-%llu %s', or do without them by "
+			 "--userns=host",
 			 user,
 			 s->has_subuids ? "gids in /etc/subgid" :
 			 s->has_subgids ? "uids in /etc/subuid" :

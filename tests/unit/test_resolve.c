@@ -116,9 +116,10 @@ struct resolution {
 #define ROOTLESS_OWNER "1000:0:1 100000:1:65536"
 #define ALL "0:0:4294967295"
 #define INSIDE "0:0:65537"
-#define USERMOD                                                             \
-	"add them with 'usermod --add-subuids 100000-165535 --add-subgids " \
-	"100000-165535 sergio', or run without them: userns=host"
+#define USERMOD                                                       \
+	"add them as root with 'usermod --add-subuids 100000-165535 " \
+	"--add-subgids 100000-165535 sergio', or do without them by " \
+	"--userns=host"
 
 static const struct resolution resolutions[] = {
 	{ .args = { NULL },
@@ -326,8 +327,9 @@ static void test_one_kind_missing(void **state)
 	assert_string_equal(
 		error.text,
 		"user '1000' has no subordinate uids in /etc/subuid: add them "
-		"with 'usermod --add-subuids 100000-165535 --add-subgids "
-		"100000-165535 1000', or run without them: userns=host");
+		"as root with 'usermod --add-subuids 100000-165535 "
+		"--add-subgids 100000-165535 1000', or do without them by "
+		"--userns=host");
 	leave(&s);
 }
 
