@@ -188,17 +188,18 @@ static bool is_in_mount(const char *path)
 	return fd >= 0 && mountpoint_is_inside_ours(fd, &info);
 }
 
-static bool is_empty(const char *path)
+/* 0: empty; 1: it isn't; -1: who knows. */
+static int has_entries(const char *path)
 {
 	DIR *dir = opendir(path);
 	int count = 0;
 
 	if (dir == NULL)
-		return true;
+		return -1;
 	while (count <= 2 && readdir(dir) != NULL)
 		count++;
 	(void)closedir(dir);
-	return count <= 2; /* . and .. */
+	return count > 2; /* . and .. */
 }
 
 /* On its own source, or above it, a mount shows what is there. */
@@ -237,10 +238,14 @@ static void warn_surprises(const struct options *options)
 		warn("source", options->source,
 		     "it is in a mount of idshift-mount, where no owners can "
 		     "be recorded; name what that has mounted");
-	if (!shows_itself(options) && !is_empty(options->mountpoint))
+	if (!shows_itself(options) && has_entries(options->mountpoint) > 0)
 		warn("mount point", options->mountpoint,
-		     "it isn't empty; what is in it is hidden until it is "
-		     "unmounted");
+		     has_entries(options->source) == 0 ?
+			     "it isn't empty, and the source is: what is in it "
+			     "is hidden until it is unmounted; the source "
+			     "comes first" :
+			     "it isn't empty; what is in it is hidden until it "
+			     "is unmounted");
 }
 
 int prepare_mount(struct options *options, const struct situation *situation,

@@ -138,6 +138,10 @@ fails 0 "a mount point that isn't empty" ours "$src" "$home/full"
 like "says so" "$output" "^idshift-mount: warning: .*full': it isn't empty"
 is "in one line" "$(wc -l <<<"$output")" 1
 ok "unmount" as sergio fusermount3 -u "$home/full"
+as sergio mkdir "$home/hollow"
+fails 0 "source and mount point exchanged" ours "$home/hollow" "$home/full"
+like "says so" "$output" "warning: .*full': it isn't empty, and the source is"
+ok "unmount" as sergio fusermount3 -u "$home/full"
 fails 0 "caller= with the number that owns the files" \
 	ours -o userns=host,caller=1000:1000 "$src" "$mnt"
 like "is told what differs from a container" "$output" \
