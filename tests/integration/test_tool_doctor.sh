@@ -65,6 +65,10 @@ like "no source: the line" "$output" "FAIL  source: '.*none': No such file"
 mkdir "$T/foreign"
 fails 1 "another's source" doctor "$T/foreign"
 like "another's source: the line" "$output" "warn  source: .*belongs to uid 0"
+install -d -g shared -m 2770 "$T/team"
+fails 1 "a shared group's source" doctor "$T/team"
+like "a shared group's source: the line" "$output" \
+	"warn  source: .*your group 2000: .*map=g:2000:ID"
 mkdir "$T/noxattr"
 if mount -t ramfs none "$T/noxattr" 2>/dev/null; then
 	chown sergio "$T/noxattr"

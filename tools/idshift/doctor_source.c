@@ -21,6 +21,14 @@ static void check_owner(struct doctor *doctor, const struct statx *stx)
 {
 	if (stx->stx_uid == doctor->uid || doctor->child_userns)
 		doctor_ok(doctor, "source", "'%s' is yours", doctor->source);
+	else if (group_member(stx->stx_gid) != 0)
+		doctor_warn(doctor, "source",
+			    "'%s' belongs to uid %u, in your group %u: only "
+			    "what is yours can change owners and modes; for "
+			    "the group not to be nobody in the container "
+			    "mount with map=g:%u:ID",
+			    doctor->source, stx->stx_uid, stx->stx_gid,
+			    stx->stx_gid);
 	else
 		doctor_warn(doctor, "source",
 			    "'%s' belongs to uid %u: only what is yours can "
