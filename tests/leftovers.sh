@@ -27,6 +27,11 @@ leftovers() {
 	done
 }
 
+# none_left DIR: are all gone?
+none_left() {
+	[[ -z $(leftovers "$1") ]]
+}
+
 # wait_no_leftovers DIR: true when all are gone within two seconds; prints
 # those that stay.
 wait_no_leftovers() {

@@ -75,7 +75,7 @@ if command -v bindfs >/dev/null; then
 fusermount3 -u '$mnt/in'"
 	as sergio fusermount3 -u "$mnt/in"
 	ok "stopped: the inner one ends" wait_for 5 sh -c \
-		"! pgrep -x idshift-watch -u sergio"
+		"! grep -qF ' $mnt/in ' /proc/self/mountinfo"
 	outer_end
 fi
 

@@ -55,7 +55,7 @@ as maria rm -r "$state"
 ok "it mounts without" idshift-mount -o run-as=maria "$src" "$mnt"
 is "a mount" "$(grep -c " $mnt " /proc/self/mountinfo)" 1
 ok "root unmounts" umount "$mnt"
-ok "all have ended" wait_for 5 sh -c '! pgrep -x idshift-watch'
+ok "all have ended" wait_for 5 none_left "$T"
 
 # What fails after the one that mounts was started leaves neither.
 as maria rm -r "$state"

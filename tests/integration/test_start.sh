@@ -144,8 +144,7 @@ if command -v strace >/dev/null; then
 	wait_for 5 grep -q landlock "$T/log/strace"
 	kill -TERM "$(sed -n 's/^process \([0-9]*\): idshift-mount:.*/\1/p' \
 		<(leftovers "$T") | sort -n | head -1)"
-	ok "interrupted, mounted: nothing stays" wait_for 10 \
-		sh -c "! pgrep -x idshift-watch"
+	ok "interrupted, mounted: nothing stays" wait_for 10 none_left "$T"
 	is "interrupted, mounted: no mount" "$(mounted)" 0
 	umount "$mnt" 2>/dev/null
 	wait "$tracer" || :
