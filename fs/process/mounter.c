@@ -116,7 +116,7 @@ int mounter_start(const struct options *options, const struct acting_user *user,
 {
 	_cleanup_fd_ int near = -1, far = -1;
 	struct watcher watcher;
-	struct watcher_side side;
+	struct watcher_side side = { .end = -1, .flushed = -1 };
 	int sockets[2], r;
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets) < 0)

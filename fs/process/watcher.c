@@ -224,7 +224,7 @@ void watcher_watch(const struct watcher_side *side,
 int watcher_start(const struct own_mount *mount, int fuse_fd, bool may_open,
 		  struct watcher *ret)
 {
-	struct watcher_side side;
+	struct watcher_side side = { .end = -1, .flushed = -1 };
 	int r = watcher_fork(ret, &side);
 
 	if (r > 0)
