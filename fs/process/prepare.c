@@ -223,11 +223,27 @@ static bool judges_owner(const struct options *options)
 	       options->caller.uid.value == geteuid();
 }
 
+/* What root's own daemon makes there is root's, and out of its user's hands. */
+static bool makes_roots(const struct options *options,
+			const struct situation *situation)
+{
+	struct stat st;
+
+	return geteuid() == 0 && !situation->child_userns &&
+	       options->chown != CHOWN_DISK && !options->read_only &&
+	       stat(options->source, &st) == 0 && st.st_uid != 0;
+}
+
 /* What is allowed, and would surprise. */
-static void warn_surprises(const struct options *options)
+static void warn_surprises(const struct options *options,
+			   const struct situation *situation)
 {
 	char caller[16];
 
+	if (makes_roots(options, situation))
+		warn("source", options->source,
+		     "it isn't root's, and what is made in it will be; mount "
+		     "it with run-as=USER");
 	if (judges_owner(options)) {
 		(void)snprintf(caller, sizeof(caller), "%u", geteuid());
 		warn("caller", caller,
@@ -276,6 +292,6 @@ int prepare_mount(struct options *options, const struct situation *situation,
 	r = mountpoint_check_fuse(&needs, error);
 	/* Root looks at nothing of the user's, who could hold it up. */
 	if (r == 0 && !becomes)
-		warn_surprises(options);
+		warn_surprises(options, situation);
 	return r;
 }

@@ -68,6 +68,10 @@ like "says whose is there" "$output" \
 ok "umount" umount "$mnt"
 is "is gone" "$(mounted)" 0
 ok "and its daemon" wait_for 5 test ! -e "/proc/$daemon"
+output=$(idshift-mount "$src" "$mnt" 2>&1)
+is "root who serves it himself is warned" "$? $output" "0 idshift-mount: warning: \
+source '$src': it isn't root's, and what is made in it will be; mount it with run-as=USER"
+umount "$mnt"
 ok "run-as= of oneself asks for nothing" as maria idshift-mount \
 	-o run-as=maria "$src" "$mnt"
 ok "fusermount3 unmounts that" as maria fusermount3 -u "$mnt"
