@@ -316,12 +316,11 @@ int acl_translate(const struct acl *acl, const struct acl_translation *how,
 		return r;
 	for (size_t i = 0; i < copy->count; i++) {
 		struct acl_entry entry = copy->entries[i];
-		acl_translate_fn *translate =
-			entry.tag == ACL_USER ? how->user : how->group;
 		uint32_t to = how->replacement;
 		bool found = !is_named(&entry) ||
 			     (entry.id != ID_NONE &&
-			      translate(how->ctx, entry.id, &to));
+			      how->translate(how->ctx, entry.tag == ACL_GROUP,
+					     entry.id, &to));
 
 		if (!found && how->unmapped == ACL_UNMAPPED_FAIL)
 			return -EINVAL;

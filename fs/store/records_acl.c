@@ -49,115 +49,85 @@ static const char *disk_name(enum acl_which type)
  * Translations of named entries; the context is the policy.
  */
 
+static const struct owner_map *owner_map_of(const struct view_policy *policy,
+					    bool group)
+{
+	return group ? &policy->owner_gid : &policy->owner_uid;
+}
+
+static uint32_t wire_of(const struct view_policy *policy, bool group,
+			struct container_id id, struct disk_id disk)
+{
+	return (group ? view_gid_to_wire(policy, id, disk) :
+			view_uid_to_wire(policy, id, disk))
+		.value;
+}
+
 /* ACLs tell those without a number in a user namespace apart: ID_NONE. */
-static struct container_id shown_as(const struct owner_map *map,
-				    struct container_id unmapped, uint32_t disk)
-{
-	struct container_id id;
-
-	if (!owner_map_to_container(map, DISK_ID(disk), &id))
-		id = unmapped;
-	return id;
-}
-
-static bool user_disk_to_wire(void *context, uint32_t from, uint32_t *ret)
+static bool disk_to_wire(void *context, bool group, uint32_t from,
+			 uint32_t *ret)
 {
 	const struct view_policy *policy = context;
-	struct container_id id =
-		shown_as(&policy->owner_uid, policy->unmapped, from);
+	struct container_id id;
 
-	*ret = view_uid_to_wire(policy, id, DISK_ID(from)).value;
+	if (!owner_map_to_container(owner_map_of(policy, group), DISK_ID(from),
+				    &id))
+		id = policy->unmapped;
+	*ret = wire_of(policy, group, id, DISK_ID(from));
 	return container_id_is_mapped(id) || !policy->acting.in_userns;
 }
 
-static bool group_disk_to_wire(void *context, uint32_t from, uint32_t *ret)
+static bool to_wire(void *context, bool group, uint32_t from, uint32_t *ret)
 {
-	const struct view_policy *policy = context;
-	struct container_id id =
-		shown_as(&policy->owner_gid, policy->unmapped, from);
-
-	*ret = view_gid_to_wire(policy, id, DISK_ID(from)).value;
-	return container_id_is_mapped(id) || !policy->acting.in_userns;
-}
-
-static bool user_to_wire(void *context, uint32_t from, uint32_t *ret)
-{
-	const struct view_policy *policy = context;
-
-	*ret = view_uid_to_wire(policy, CONTAINER_ID(from),
-				DISK_ID(ID_OVERFLOW))
-		       .value;
+	*ret = wire_of(context, group, CONTAINER_ID(from),
+		       DISK_ID(ID_OVERFLOW));
 	return true;
 }
 
-static bool group_to_wire(void *context, uint32_t from, uint32_t *ret)
-{
-	const struct view_policy *policy = context;
-
-	*ret = view_gid_to_wire(policy, CONTAINER_ID(from),
-				DISK_ID(ID_OVERFLOW))
-		       .value;
-	return true;
-}
-
-static bool user_to_container(void *context, uint32_t from, uint32_t *ret)
+static bool to_container(void *context, bool group, uint32_t from,
+			 uint32_t *ret)
 {
 	const struct view_policy *policy = context;
 	struct container_id id;
 
-	if (!userns_to_container(&policy->userns_uid, WIRE_ID(from), &id))
+	if (!userns_to_container(group ? &policy->userns_gid :
+					 &policy->userns_uid,
+				 WIRE_ID(from), &id))
 		return false;
 	*ret = id.value;
 	return true;
 }
 
-static bool group_to_container(void *context, uint32_t from, uint32_t *ret)
+static bool to_disk(void *context, bool group, uint32_t from, uint32_t *ret)
 {
-	const struct view_policy *policy = context;
-	struct container_id id;
-
-	if (!userns_to_container(&policy->userns_gid, WIRE_ID(from), &id))
-		return false;
-	*ret = id.value;
-	return true;
-}
-
-static bool user_to_disk(void *context, uint32_t from, uint32_t *ret)
-{
-	const struct view_policy *policy = context;
 	struct disk_id id;
 
-	if (!owner_map_to_disk(&policy->owner_uid, CONTAINER_ID(from), &id))
-		return false;
-	*ret = id.value;
-	return true;
-}
-
-static bool group_to_disk(void *context, uint32_t from, uint32_t *ret)
-{
-	const struct view_policy *policy = context;
-	struct disk_id id;
-
-	if (!owner_map_to_disk(&policy->owner_gid, CONTAINER_ID(from), &id))
+	if (!owner_map_to_disk(owner_map_of(context, group), CONTAINER_ID(from),
+			       &id))
 		return false;
 	*ret = id.value;
 	return true;
 }
 
 static int translate(const struct records *records, const struct acl *acl,
-		     acl_translate_fn *user, acl_translate_fn *group,
+		     acl_translate_fn *each, enum acl_unmapped unmapped,
 		     struct acl **ret)
 {
 	const struct acl_translation how = {
-		.user = user,
-		.group = group,
+		.translate = each,
 		.ctx = (void *)(uintptr_t)records->policy,
-		/* The kernel takes none that it has no number for. */
-		.unmapped = user == user_disk_to_wire ? ACL_UNMAPPED_DROP :
-							ACL_UNMAPPED_FAIL,
+		.unmapped = unmapped,
+		.replacement = ID_NONE, /* nobody's, to access_check() */
 	};
 
 	return acl_translate(acl, &how, ret);
+}
+
+/* An ACL of the disk as the kernel shows it: it drops whom it can't number. */
+static int translate_disk(const struct records *records, const struct acl *disk,
+			  struct acl **ret)
+{
+	return translate(records, disk, disk_to_wire, ACL_UNMAPPED_DROP, ret);
 }
 
 /*
@@ -190,11 +160,10 @@ static int access_recorded(const struct records *records, int path_fd,
 	*ret = NULL;
 	/* A host's setfacl of a later day wins. */
 	if (disk != NULL)
-		r = translate(records, disk, user_disk_to_wire,
-			      group_disk_to_wire, ret);
+		r = translate_disk(records, disk, ret);
 	else if (now.view.acl != NULL)
-		r = translate(records, now.view.acl, user_to_wire,
-			      group_to_wire, ret);
+		r = translate(records, now.view.acl, to_wire, ACL_UNMAPPED_FAIL,
+			      ret);
 	else
 		return 0;
 	if (r == 0 && disk != NULL)
@@ -218,13 +187,12 @@ int records_acl_get(const struct records *records, int path_fd,
 	if (type == RECORDS_ACL_ACCESS) {
 		r = access_recorded(records, path_fd, stx, disk, &found);
 	} else if (disk != NULL) {
-		r = translate(records, disk, user_disk_to_wire,
-			      group_disk_to_wire, &found);
+		r = translate_disk(records, disk, &found);
 	} else {
 		r = recorded_default(records, path_fd, stx, &recorded);
 		if (r == 0 && recorded != NULL)
-			r = translate(records, recorded, user_to_wire,
-				      group_to_wire, &found);
+			r = translate(records, recorded, to_wire,
+				      ACL_UNMAPPED_FAIL, &found);
 	}
 	if (r < 0)
 		return r;
@@ -237,13 +205,6 @@ int records_acl_get(const struct records *records, int path_fd,
 int records_acl_judged(const struct records *records, int path_fd,
 		       const struct statx *stx, struct acl **ret)
 {
-	const struct acl_translation how = {
-		.user = user_to_container,
-		.group = group_to_container,
-		.ctx = (void *)(uintptr_t)records->policy,
-		.unmapped = ACL_UNMAPPED_REPLACE,
-		.replacement = ID_NONE, /* nobody's, to access_check() */
-	};
 	_cleanup_acl_ struct acl *wire = NULL;
 	int r = records_acl_get(records, path_fd, stx, RECORDS_ACL_ACCESS,
 				&wire, NULL);
@@ -251,7 +212,9 @@ int records_acl_judged(const struct records *records, int path_fd,
 	*ret = NULL;
 	if (r == -EOPNOTSUPP || r == -EACCES)
 		return 0;
-	return r < 0 || wire == NULL ? r : acl_translate(wire, &how, ret);
+	return r < 0 || wire == NULL ? r :
+				       translate(records, wire, to_container,
+						 ACL_UNMAPPED_REPLACE, ret);
 }
 
 static bool default_is_vouched(const struct records *records, int path_fd,
@@ -327,7 +290,7 @@ static int set_default(const struct records *records, int path_fd,
 	if (!S_ISDIR(stx->stx_mode))
 		return acl == NULL ? 0 : -EACCES; /* as posix_acl_xattr_set() */
 	if (acl != NULL &&
-	    translate(records, acl, user_to_disk, group_to_disk, &disk) == 0) {
+	    translate(records, acl, to_disk, ACL_UNMAPPED_FAIL, &disk) == 0) {
 		r = acl_write_disk(path_fd, ACL_XATTR_DEFAULT, disk);
 		return r < 0 ? r :
 			       write_default(records, path_fd, stx, NULL, true);
@@ -401,7 +364,7 @@ static int set_access(const struct records *records, int path_fd,
 	}
 	if (!says_mode) {
 		if (owner_on_disk(records, stx, &want) &&
-		    translate(records, acl, user_to_disk, group_to_disk,
+		    translate(records, acl, to_disk, ACL_UNMAPPED_FAIL,
 			      &disk) == 0) {
 			if (!records->policy->real_owners)
 				let_owner_in(disk, S_ISDIR(stx->stx_mode));
@@ -432,8 +395,7 @@ static int hides_entries(const struct records *records, int path_fd,
 	r = acl_read_disk(path_fd, disk_name(type), &disk);
 	if (r < 0 || disk == NULL)
 		return r;
-	r = translate(records, disk, user_disk_to_wire, group_disk_to_wire,
-		      &seen);
+	r = translate_disk(records, disk, &seen);
 	return r < 0 ? r : seen->count < disk->count;
 }
 
@@ -455,8 +417,8 @@ int records_acl_set(const struct records *records, int path_fd,
 			r = -EINVAL;
 	}
 	if (acl != NULL && r == 0)
-		r = translate(records, acl, user_to_container,
-			      group_to_container, &inside);
+		r = translate(records, acl, to_container, ACL_UNMAPPED_FAIL,
+			      &inside);
 	if (r < 0)
 		return r;
 	r = type == RECORDS_ACL_DEFAULT ?

@@ -109,7 +109,8 @@ int acl_clone(const struct acl *acl, struct acl **ret);
  * Find the counterpart of a named entry's id; false: it has none.  `from` is
  * never ID_NONE, which has no counterpart.
  */
-typedef bool acl_translate_fn(void *ctx, uint32_t from, uint32_t *ret_to);
+typedef bool acl_translate_fn(void *ctx, bool group, uint32_t from,
+			      uint32_t *ret_to);
 
 /* What becomes of a named entry whose id has no counterpart. */
 enum acl_unmapped {
@@ -125,8 +126,7 @@ enum acl_unmapped {
 };
 
 struct acl_translation {
-	acl_translate_fn *user;
-	acl_translate_fn *group;
+	acl_translate_fn *translate;
 	void *ctx;
 	enum acl_unmapped unmapped;
 	uint32_t replacement; /* for ACL_UNMAPPED_REPLACE */

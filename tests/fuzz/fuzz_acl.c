@@ -2,9 +2,10 @@
 #include "fuzz.h"
 #include "idshift/acl.h"
 
-static bool translate(void *context, uint32_t from, uint32_t *ret)
+static bool translate(void *context, bool group, uint32_t from, uint32_t *ret)
 {
 	(void)context;
+	(void)group;
 	if (from > 65535)
 		return false;
 	*ret = from + 100000;
@@ -15,8 +16,7 @@ static bool translate(void *context, uint32_t from, uint32_t *ret)
 static void change(const struct acl *acl, mode_t mode)
 {
 	const struct acl_translation how = {
-		.user = translate,
-		.group = translate,
+		.translate = translate,
 		.unmapped = ACL_UNMAPPED_FAIL,
 	};
 	struct acl *access = NULL, *copy = NULL, *translated = NULL;
