@@ -143,6 +143,16 @@ int acl_format(const struct acl *acl, void *buf, size_t size)
 	return 0;
 }
 
+int acl_to_blob(const struct acl *acl, char **ret, size_t *ret_size)
+{
+	*ret = NULL;
+	*ret_size = acl != NULL ? acl_blob_size(acl) : 0;
+	if (acl == NULL)
+		return 0;
+	*ret = malloc(*ret_size);
+	return *ret == NULL ? -ENOMEM : acl_format(acl, *ret, *ret_size);
+}
+
 int acl_validate(const struct acl *acl)
 {
 	/* The highest tag so far: the tags' values are in the order wanted. */

@@ -31,11 +31,7 @@ int acl_write_disk(int path_fd, const char *name, const struct acl *acl)
 		r = backing_removexattr(path_fd, name);
 		return r == -ENODATA ? 0 : r;
 	}
-	size = acl_blob_size(acl);
-	blob = malloc(size);
-	if (blob == NULL)
-		return -ENOMEM;
-	r = acl_format(acl, blob, size);
+	r = acl_to_blob(acl, &blob, &size);
 	return r < 0 ? r : backing_setxattr(path_fd, name, blob, size, 0);
 }
 
@@ -220,10 +216,10 @@ int records_acl_judged(const struct records *records, int path_fd,
 static bool default_is_vouched(const struct records *records, int path_fd,
 			       const struct statx *stx, const struct acl *acl)
 {
-	size_t size = acl_blob_size(acl);
-	_cleanup_free_ char *blob = malloc(size);
+	_cleanup_free_ char *blob = NULL;
+	size_t size;
 
-	return blob != NULL && acl_format(acl, blob, size) >= 0 &&
+	return acl_to_blob(acl, &blob, &size) == 0 &&
 	       side_is_vouched(records->db, path_fd, stx, SIDE_ACL_DEFAULT,
 			       blob, size);
 }
@@ -249,15 +245,11 @@ static int write_default(const struct records *records, int path_fd,
 			 bool vouched)
 {
 	_cleanup_free_ char *blob = NULL;
-	size_t size = acl != NULL ? acl_blob_size(acl) : 0;
-	int r = 0;
+	size_t size;
+	int r = acl_to_blob(acl, &blob, &size);
 
-	if (acl != NULL) {
-		blob = malloc(size);
-		if (blob == NULL)
-			return -ENOMEM;
-		(void)acl_format(acl, blob, size);
-	}
+	if (r < 0)
+		return r;
 	if (acl != NULL && vouched)
 		r = side_vouch(records->db, path_fd, stx, SIDE_ACL_DEFAULT,
 			       blob, size);

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "idshift/backing.h"
@@ -96,18 +95,10 @@ static int change_record(struct change *c, const char *text, size_t len)
 static int write_acl(struct change *c, const struct acl *acl)
 {
 	_cleanup_free_ char *blob = NULL;
-	size_t size = acl != NULL ? acl_blob_size(acl) : 0;
-	int r;
+	size_t size;
+	int r = acl_to_blob(acl, &blob, &size);
 
-	if (acl != NULL) {
-		blob = malloc(size);
-		if (blob == NULL)
-			return -ENOMEM;
-		r = acl_format(acl, blob, size);
-		if (r < 0)
-			return r;
-	}
-	return write_side(c, SIDE_ACL_ACCESS, blob, size);
+	return r < 0 ? r : write_side(c, SIDE_ACL_ACCESS, blob, size);
 }
 
 static int change_acl(struct change *c, const struct acl *acl)

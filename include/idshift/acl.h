@@ -66,6 +66,9 @@ size_t acl_blob_size(const struct acl *acl);
 /* Write the blob.  -ERANGE: `size` is less than acl_blob_size(). */
 int acl_format(const struct acl *acl, void *buf, size_t size);
 
+/* The blob, to be freed with free(3); NULL and 0 for no ACL.  -ENOMEM */
+int acl_to_blob(const struct acl *acl, char **ret, size_t *ret_size);
+
 /*
  * 0 or -EINVAL by posix_acl_valid(): one each of owner, group and other in
  * the order of the tags, a mask if there is any named entry, no bits but rwx,
