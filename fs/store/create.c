@@ -454,19 +454,24 @@ static int adopt(struct making *m)
 /* The system call that makes it, as the thread is; 0 or -errno. */
 typedef int make_fn(const struct making *m, const void *detail);
 
-static int make_and_adopt(struct making *m, make_fn *make, const void *detail,
-			  struct statx *ret_stx, struct view *ret_view)
+static int make_and_adopt(const struct creation *c, make_fn *make,
+			  const void *detail, struct statx *ret_stx,
+			  struct view *ret_view)
 {
-	int r, handle = intend(m);
+	_cleanup_making_ struct making m;
+	int handle, r = making_begin(&m, c);
 
-	act_as_caller(m);
-	r = make(m, detail);
-	act_as_self(m);
+	if (r < 0)
+		return r;
+	handle = intend(&m);
+	act_as_caller(&m);
+	r = make(&m, detail);
+	act_as_self(&m);
 	if (r == 0)
-		r = adopt(m);
-	intent_end(m->creation->records, handle);
+		r = adopt(&m);
+	intent_end(c->records, handle);
 	if (r >= 0)
-		made_as(m, ret_stx, ret_view);
+		made_as(&m, ret_stx, ret_view);
 	return r;
 }
 
@@ -481,12 +486,7 @@ static int make_directory(const struct making *m, const void *detail)
 int create_directory(const struct creation *c, struct statx *ret_stx,
 		     struct view *ret_view)
 {
-	_cleanup_making_ struct making m;
-	int r = making_begin(&m, c);
-
-	return r < 0 ? r :
-		       make_and_adopt(&m, make_directory, NULL, ret_stx,
-				      ret_view);
+	return make_and_adopt(c, make_directory, NULL, ret_stx, ret_view);
 }
 
 static int make_symlink(const struct making *m, const void *detail)
@@ -500,12 +500,7 @@ static int make_symlink(const struct making *m, const void *detail)
 int create_symlink(const struct creation *c, const char *target,
 		   struct statx *ret_stx, struct view *ret_view)
 {
-	_cleanup_making_ struct making m;
-	int r = making_begin(&m, c);
-
-	return r < 0 ? r :
-		       make_and_adopt(&m, make_symlink, target, ret_stx,
-				      ret_view);
+	return make_and_adopt(c, make_symlink, target, ret_stx, ret_view);
 }
 
 static int make_node(const struct making *m, const void *detail)
@@ -520,15 +515,11 @@ static int make_node(const struct making *m, const void *detail)
 int create_node(const struct creation *c, dev_t rdev, struct statx *ret_stx,
 		struct view *ret_view)
 {
-	_cleanup_making_ struct making m = { .acl = NULL };
 	mode_t type = c->want.mode & S_IFMT;
-	int r;
 
 	/* mknod(2): the whiteout is the one device that needs no privilege. */
 	if (!c->records->policy->real_owners &&
 	    (S_ISBLK(type) || (S_ISCHR(type) && rdev != 0)))
 		return -EPERM;
-	r = making_begin(&m, c);
-	return r < 0 ? r :
-		       make_and_adopt(&m, make_node, &rdev, ret_stx, ret_view);
+	return make_and_adopt(c, make_node, &rdev, ret_stx, ret_view);
 }
