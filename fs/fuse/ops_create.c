@@ -117,10 +117,30 @@ static int making_begin(struct making *making, fuse_req_t req,
 	return 0;
 }
 
-static bool making_widen(struct making *making, int r)
+static int make_once(struct making *making, const char *target, dev_t rdev)
 {
-	return r == -EACCES && widen(making->fs, &making->caller, &making->dir,
-				     ACCESS_WRITE | ACCESS_EXEC);
+	const struct creation *c = &making->creation;
+	struct statx *stx = &making->stx;
+	struct view *view = &making->view;
+
+	if (target != NULL)
+		return create_symlink(c, target, stx, view);
+	if (S_ISDIR(c->want.mode))
+		return create_directory(c, stx, view);
+	if (S_ISREG(c->want.mode))
+		return create_file(c, stx, view);
+	return create_node(c, rdev, stx, view);
+}
+
+/* As create.h; target: of a link; rdev: of a device. */
+static int make(struct making *making, const char *target, dev_t rdev)
+{
+	int fd = make_once(making, target, rdev);
+
+	if (fd == -EACCES && widen(making->fs, &making->caller, &making->dir,
+				   ACCESS_WRITE | ACCESS_EXEC))
+		fd = make_once(making, target, rdev);
+	return fd;
 }
 
 /* It was made, and can't be given out: as if it had never been. */
@@ -179,19 +199,12 @@ static int give_out(struct making *making, int file_fd,
 	return r;
 }
 
-static int make_file(struct making *making)
-{
-	return create_file(&making->creation, &making->stx, &making->view);
-}
-
 /* As give_out(). */
 static int do_create(struct making *making, int flags,
 		     struct fuse_entry_param *entry, uint64_t *handle)
 {
-	int fd = make_file(making), r;
+	int fd = make(making, NULL, 0), r;
 
-	if (making_widen(making, fd))
-		fd = make_file(making);
 	/*
 	 * Somebody else made it since the kernel looked.  It has to look
 	 * again, and judge that file: -ESTALE makes it do so.
@@ -227,57 +240,16 @@ void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
 	}
 }
 
-static int do_mkdir(struct making *making)
-{
-	int fd = create_directory(&making->creation, &making->stx,
-				  &making->view);
-
-	if (making_widen(making, fd))
-		fd = create_directory(&making->creation, &making->stx,
-				      &making->view);
-	return making_refused(making, fd);
-}
-
-void op_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode)
-{
-	_cleanup_making_ struct making making;
-	struct fuse_entry_param entry = { .ino = 0 };
-	int r = making_begin(&making, req, parent, name,
-			     S_IFDIR | (mode & MODE_BITS));
-
-	if (r == 0)
-		r = do_mkdir(&making);
-	if (r >= 0)
-		r = making_enter(&making, r, &entry);
-	reply_entered(req, r, &entry);
-}
-
-static int mknod_once(struct making *making, dev_t rdev)
-{
-	if (S_ISREG(making->creation.want.mode))
-		return make_file(making);
-	return create_node(&making->creation, rdev, &making->stx,
-			   &making->view);
-}
-
-static int do_mknod(struct making *making, dev_t rdev)
-{
-	int fd = mknod_once(making, rdev);
-
-	if (making_widen(making, fd))
-		fd = mknod_once(making, rdev);
-	return making_refused(making, fd);
-}
-
-void op_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
-	      dev_t rdev)
+/* All that are no open files: made, entered and answered. */
+static void make_node(fuse_req_t req, fuse_ino_t parent, const char *name,
+		      mode_t mode, const char *target, dev_t rdev)
 {
 	_cleanup_making_ struct making making;
 	struct fuse_entry_param entry = { .ino = 0 };
 	int r = making_begin(&making, req, parent, name, mode);
 
 	if (r == 0)
-		r = do_mknod(&making, rdev);
+		r = making_refused(&making, make(&making, target, rdev));
 	if (r >= 0 && S_ISREG(mode)) {
 		/* Which is none of a node's. */
 		close_fd(r);
@@ -288,27 +260,19 @@ void op_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
 	reply_entered(req, r, &entry);
 }
 
-static int do_symlink(struct making *making, const char *target)
+void op_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode)
 {
-	int fd = create_symlink(&making->creation, target, &making->stx,
-				&making->view);
+	make_node(req, parent, name, S_IFDIR | (mode & MODE_BITS), NULL, 0);
+}
 
-	if (making_widen(making, fd))
-		fd = create_symlink(&making->creation, target, &making->stx,
-				    &making->view);
-	return making_refused(making, fd);
+void op_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
+	      dev_t rdev)
+{
+	make_node(req, parent, name, mode, NULL, rdev);
 }
 
 void op_symlink(fuse_req_t req, const char *target, fuse_ino_t parent,
 		const char *name)
 {
-	_cleanup_making_ struct making making;
-	struct fuse_entry_param entry = { .ino = 0 };
-	int r = making_begin(&making, req, parent, name, S_IFLNK | 0777);
-
-	if (r == 0)
-		r = do_symlink(&making, target);
-	if (r >= 0)
-		r = making_enter(&making, r, &entry);
-	reply_entered(req, r, &entry);
+	make_node(req, parent, name, S_IFLNK | 0777, target, 0);
 }
