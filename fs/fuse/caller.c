@@ -2,6 +2,7 @@
 #include "caller.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/capability.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,32 +11,15 @@
 #include "idshift/cleanup.h"
 #include "idshift/extent_list.h"
 #include "idshift/number.h"
+#include "idshift/small_file.h"
 
-/* 340 lines of at most 33 bytes (user_namespaces(7)). */
-#define MAP_TEXT_MAX 16384
-
-static FILE *open_proc(const char *who, const char *name)
+/* A map of a process as its text; -errno. */
+static ssize_t read_map(const char *who, const char *name, char *buf)
 {
 	char path[64];
-	int len = snprintf(path, sizeof(path), "/proc/%s/%s", who, name);
 
-	if (len < 0 || (size_t)len >= sizeof(path))
-		return NULL;
-	return fopen(path, "re");
-}
-
-/* Its length; 0 for a file that can't be read. */
-static size_t read_proc(const char *who, const char *name, char *buf,
-			size_t size)
-{
-	FILE *file = open_proc(who, name);
-	size_t len;
-
-	if (file == NULL)
-		return 0;
-	len = fread(buf, 1, size, file);
-	(void)fclose(file);
-	return len;
+	(void)snprintf(path, sizeof(path), "/proc/%s/%s", who, name);
+	return small_file_read(AT_FDCWD, path, buf, MAP_TEXT_MAX);
 }
 
 static bool is_number_of(const struct extent_list *map, uint32_t id)
@@ -59,17 +43,16 @@ static bool has_number(const char *pid, const char *name, struct wire_id id)
 	_cleanup_free_ char *text = malloc(MAP_TEXT_MAX);
 	_cleanup_free_ char *own = malloc(MAP_TEXT_MAX);
 	_cleanup_extents_ struct extent_list map = { 0 };
-	size_t len, own_len;
+	ssize_t len;
 
 	if (text == NULL || own == NULL)
 		return false;
-	len = read_proc(pid, name, text, MAP_TEXT_MAX);
-	own_len = read_proc("self", name, own, MAP_TEXT_MAX);
-	if (len == 0)
+	len = read_map(pid, name, text);
+	if (len <= 0)
 		return false;
-	if (len == own_len && memcmp(text, own, len) == 0)
+	if (read_map("self", name, own) == len && strcmp(text, own) == 0)
 		return true;
-	return extent_list_parse_proc(text, len, &map) == 0 &&
+	return extent_list_parse_proc(text, (size_t)len, &map) == 0 &&
 	       is_number_of(&map, id.value);
 }
 
@@ -157,9 +140,12 @@ static int read_status(const struct view_policy *policy, const char *pid,
 	static const char groups[] = "Groups:", caps[] = "CapEff:";
 	_cleanup_free_ char *line = NULL;
 	size_t size = 0;
-	FILE *file = open_proc(pid, "status");
+	char path[64];
+	FILE *file;
 	int r = -ENOENT;
 
+	(void)snprintf(path, sizeof(path), "/proc/%s/status", pid);
+	file = fopen(path, "re");
 	if (file == NULL)
 		return r;
 	while (r == -ENOENT && getline(&line, &size, file) > 0) {

@@ -13,6 +13,7 @@
 
 #include "idshift/cleanup.h"
 #include "idshift/fusermount.h"
+#include "idshift/small_file.h"
 
 #define CONF_MAX 65536
 /* Half of PATH_MAX: a path has no more directories. */
@@ -336,34 +337,16 @@ static int check_device(const char *device, struct error *error)
 			 device, strerror(errno));
 }
 
-/* Its text, empty where there is none.  -errno. */
-static int read_conf(const char *conf, char *buf, size_t size)
-{
-	_cleanup_fd_ int fd = open(conf, O_RDONLY | O_CLOEXEC);
-	size_t len = 0;
-	ssize_t n = 1;
-
-	buf[0] = '\0';
-	if (fd < 0)
-		return errno == ENOENT ? 0 : -errno;
-	while (n > 0 && len < size - 1) {
-		n = read(fd, buf + len, size - 1 - len);
-		if (n < 0)
-			return -errno;
-		len += (size_t)n;
-	}
-	buf[len] = '\0';
-	return 0;
-}
-
 static int check_conf(const char *conf, struct error *error)
 {
 	_cleanup_free_ char *text = malloc(CONF_MAX);
+	ssize_t len;
 
 	if (text == NULL)
 		return error_set(error, EXIT_STATUS_OTHER, "out of memory");
+	len = small_file_read(AT_FDCWD, conf, text, CONF_MAX);
 	/* Some machines let only root read it: fusermount3 will tell. */
-	if (read_conf(conf, text, CONF_MAX) < 0 || mountpoint_conf_allows(text))
+	if (len < 0 ? len != -ENOENT : mountpoint_conf_allows(text))
 		return 0;
 	return error_set(error, EXIT_STATUS_FUSE,
 			 "'%s': users may not use allow_other; add the line "

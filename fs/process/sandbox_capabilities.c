@@ -6,8 +6,7 @@
 #include <sys/capability.h>
 #include <unistd.h>
 
-#include "idshift/cleanup.h"
-#include "situation_process.h"
+#include "idshift/situation.h"
 
 /*
  * For files whose owner isn't the acting user: a user namespace's root serves
@@ -29,14 +28,6 @@ static const cap_value_t for_owners[] = {
 };
 
 #define COUNT(array) ((int)(sizeof(array) / sizeof((array)[0])))
-
-static bool in_initial_namespace(void)
-{
-	_cleanup_extents_ struct extent_list map = { 0 };
-
-	return situation_read_map(AT_FDCWD, "/proc/self/uid_map", &map) == 0 &&
-	       situation_is_identity(&map);
-}
 
 static int keep(cap_t wanted, cap_t had, const cap_value_t *values, int count)
 {
@@ -64,7 +55,7 @@ bool sandbox_has_admin(void)
 	if (had != NULL)
 		(void)cap_get_flag(had, CAP_SYS_ADMIN, CAP_EFFECTIVE, &set);
 	(void)cap_free(had);
-	return set == CAP_SET && in_initial_namespace();
+	return set == CAP_SET && situation_has_host_uids();
 }
 
 static int reduce(const struct sandbox *sandbox, cap_t had, cap_t wanted)
@@ -76,7 +67,7 @@ static int reduce(const struct sandbox *sandbox, cap_t had, cap_t wanted)
 		r = keep(wanted, had, for_owners, COUNT(for_owners));
 	/* For trusted.*, and for passthrough: both ask it of the machine. */
 	if (r == 0 && (sandbox->real_owners || sandbox->passthrough_fd >= 0) &&
-	    in_initial_namespace())
+	    situation_has_host_uids())
 		r = keep(wanted, had, admin, COUNT(admin));
 	if (r < 0)
 		return r;

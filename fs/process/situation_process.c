@@ -12,34 +12,7 @@
 
 #include "idshift/cleanup.h"
 #include "idshift/number.h"
-
-/* 340 lines of at most 33 bytes. */
-#define MAP_TEXT_MAX 16384
-
-/* The whole file, which is shorter than `size`; its length, or -errno. */
-static ssize_t read_small_file(int dir, const char *path, char *buf,
-			       size_t size)
-{
-	_cleanup_fd_ int fd =
-		openat(dir, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	size_t len = 0;
-
-	if (fd < 0)
-		return -errno;
-	for (;;) {
-		ssize_t n = read(fd, buf + len, size - len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		if (n == 0)
-			return (ssize_t)len;
-		len += (size_t)n;
-		if (len == size)
-			return -EFBIG;
-	}
-}
+#include "idshift/small_file.h"
 
 int situation_read_map(int dir, const char *path, struct extent_list *ret)
 {
@@ -48,7 +21,7 @@ int situation_read_map(int dir, const char *path, struct extent_list *ret)
 
 	if (buf == NULL)
 		return -ENOMEM;
-	len = read_small_file(dir, path, buf, MAP_TEXT_MAX);
+	len = small_file_read(dir, path, buf, MAP_TEXT_MAX);
 	if (len < 0)
 		return (int)len;
 	return extent_list_parse_proc(buf, (size_t)len, ret);
@@ -58,6 +31,14 @@ bool situation_is_identity(const struct extent_list *map)
 {
 	return map->count == 1 && map->items[0].from == 0 &&
 	       map->items[0].to == 0 && map->items[0].count == UINT32_MAX;
+}
+
+bool situation_has_host_uids(void)
+{
+	_cleanup_extents_ struct extent_list map = { 0 };
+
+	return situation_read_map(AT_FDCWD, "/proc/self/uid_map", &map) == 0 &&
+	       situation_is_identity(&map);
 }
 
 /* One of the ids that the user has or was given. */
@@ -162,58 +143,57 @@ static pid_t read_pid(const char *path)
 {
 	uint64_t pid = 0;
 	char buf[32];
-	ssize_t len = read_small_file(AT_FDCWD, path, buf, sizeof(buf));
 
-	if (len <= 0)
-		return 0;
-	if (buf[len - 1] == '\n')
-		len--;
-	if (number_parse(buf, (size_t)len, INT32_MAX, &pid) < 0)
+	if (small_file_read(AT_FDCWD, path, buf, sizeof(buf)) < 0 ||
+	    number_parse(buf, strcspn(buf, "\n"), INT32_MAX, &pid) < 0)
 		return 0;
 	return (pid_t)pid;
 }
 
-/*
- * Where podman keeps its pid file follows from the run-time directory, the
- * last two without one.  Those are in a directory that all may write: what a
- * file says counts only if the process is the user's.
- */
-int situation_read_podman(struct situation *situation, bool environment,
-			  struct error *error)
+pid_t situation_pause_pid(uid_t uid, const char *runtime, size_t *place)
 {
 	static const char *const directories[] = {
 		"/run/user/",
 		"/tmp/podman-run-",
 		"/tmp/storage-run-",
 	};
-	const char *runtime = environment ? getenv("XDG_RUNTIME_DIR") : NULL;
 	const size_t count = sizeof(directories) / sizeof(directories[0]);
+	pid_t pid = 0;
 
-	for (size_t i = 0; i <= count; i++) {
-		char dir[64];
+	while (pid == 0 && *place <= count) {
+		size_t i = (*place)++;
 		char path[PATH_MAX];
-		pid_t pid;
 		int len;
 
 		if (i > 0)
-			(void)snprintf(dir, sizeof(dir), "%s%u",
-				       directories[i - 1],
-				       (unsigned int)situation->uid);
-		if (i == 0 && (runtime == NULL || *runtime != '/'))
+			len = snprintf(path, sizeof(path),
+				       "%s%u/libpod/tmp/pause.pid",
+				       directories[i - 1], (unsigned int)uid);
+		else if (runtime != NULL && *runtime == '/')
+			len = snprintf(path, sizeof(path),
+				       "%s/libpod/tmp/pause.pid", runtime);
+		else
 			continue;
-		len = snprintf(path, sizeof(path), "%s/libpod/tmp/pause.pid",
-			       i == 0 ? runtime : dir);
 		if (len < 0 || (size_t)len >= sizeof(path))
 			continue;
 		/* These directories are the user's, and what links in them
 		 * name is read with no more than the user's rights. */
-		(void)setfsuid(situation->uid);
+		(void)setfsuid(uid);
 		pid = read_pid(path);
 		(void)setfsuid(geteuid());
-		if (pid > 0)
-			return situation_read_process(situation, pid, "podman",
-						      error);
 	}
+	return pid;
+}
+
+int situation_read_podman(struct situation *situation, bool environment,
+			  struct error *error)
+{
+	const char *runtime = environment ? getenv("XDG_RUNTIME_DIR") : NULL;
+	size_t place = 0;
+	pid_t pid = situation_pause_pid(situation->uid, runtime, &place);
+
+	if (pid > 0)
+		return situation_read_process(situation, pid, "podman", error);
 	return error_set(error, EXIT_STATUS_MAP,
 			 "userns 'podman': no podman of yours is running; "
 			 "start it with 'podman unshare true'");

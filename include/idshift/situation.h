@@ -54,6 +54,18 @@ int situation_read(const struct options *options, struct situation *ret,
 		   struct error *error);
 void situation_destroy(struct situation *situation);
 
+/* Is this no user namespace with uids of its own? */
+bool situation_has_host_uids(void);
+
+/*
+ * The pid in one of the files where podman notes its pause process, which
+ * keeps the user's rootless namespaces; 0: there is none.  Where they are
+ * follows from `runtime`, XDG_RUNTIME_DIR or NULL, the last two without one.
+ * Those are in a directory that all may write: what a file says counts only if
+ * the process is the user's.  *place, first 0, leads on to the next file.
+ */
+pid_t situation_pause_pid(uid_t uid, const char *runtime, size_t *place);
+
 /* Users and groups of the name services: getpwnam(3), getgrnam(3). */
 extern const struct name_resolver situation_names;
 

@@ -3,7 +3,6 @@
 #include "doctor.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <pwd.h>
 #include <stdarg.h>
@@ -14,7 +13,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-#include "idshift/cleanup.h"
+#include "idshift/situation.h"
 
 #include "command.h"
 #include "command_line.h"
@@ -64,26 +63,6 @@ void doctor_fail(struct doctor *doctor, const char *what, const char *format,
 	va_end(arguments);
 }
 
-int doctor_read_file(const char *path, char *buf, size_t size)
-{
-	_cleanup_fd_ int fd = open(path, O_RDONLY | O_CLOEXEC);
-	size_t len = 0;
-	ssize_t n = 1;
-
-	if (fd < 0)
-		return -errno;
-	while (n > 0 && len < size - 1) {
-		n = read(fd, buf + len, size - 1 - len);
-		if (n < 0)
-			return -errno;
-		len += (size_t)n;
-	}
-	if (len > 0 && buf[len - 1] == '\n')
-		len--;
-	buf[len] = '\0';
-	return 0;
-}
-
 bool doctor_find_program(const char *name, char *buf, size_t size)
 {
 	const char *path = getenv("PATH");
@@ -112,14 +91,6 @@ bool doctor_is_privileged(const char *path)
 	       getxattr(path, "security.capability", NULL, 0) > 0;
 }
 
-static bool is_child_userns(void)
-{
-	char text[64];
-
-	return doctor_read_file("/proc/self/uid_map", text, sizeof(text)) < 0 ||
-	       strstr(text, "4294967295") == NULL;
-}
-
 static int run(int argc, char *const argv[])
 {
 	static const struct command_option options[] = {
@@ -131,7 +102,7 @@ static int run(int argc, char *const argv[])
 	struct doctor doctor = {
 		.uid = geteuid(),
 		.gid = getegid(),
-		.child_userns = is_child_userns(),
+		.child_userns = !situation_has_host_uids(),
 		.all_well = true,
 	};
 	int r = command_line_parse(argc, argv, options, NULL, &line, &error);

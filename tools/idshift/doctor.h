@@ -26,8 +26,6 @@ void doctor_warn(struct doctor *doctor, const char *what, const char *format,
 void doctor_fail(struct doctor *doctor, const char *what, const char *format,
 		 ...) __attribute__((format(printf, 3, 4)));
 
-/* Read a small file as a text; -errno.  Its final newline is left out. */
-int doctor_read_file(const char *path, char *buf, size_t size);
 /* A program of this name in PATH; false: there is none. */
 bool doctor_find_program(const char *name, char *buf, size_t size);
 /* setuid root, or file capabilities: a user gets rights by running it. */

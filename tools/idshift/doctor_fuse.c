@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What a mount needs of the machine, and where records go. */
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +9,7 @@
 #include "idshift/cleanup.h"
 #include "idshift/mountpoint.h"
 #include "idshift/records_db.h"
+#include "idshift/small_file.h"
 #include "idshift/state_dir.h"
 
 #include "doctor.h"
@@ -46,12 +48,12 @@ static void check_allow_other(struct doctor *doctor)
 {
 	static const char what[] = "user_allow_other";
 	char text[65536];
-	int r = doctor_read_file(CONF, text, sizeof(text));
+	ssize_t len = small_file_read(AT_FDCWD, CONF, text, sizeof(text));
 
-	if (r == -EACCES)
+	if (len == -EACCES)
 		doctor_ok(doctor, what,
 			  "'" CONF "' can't be read; fusermount3 will tell");
-	else if (r < 0 || !mountpoint_conf_allows(text))
+	else if (len < 0 || !mountpoint_conf_allows(text))
 		doctor_fail(doctor, what,
 			    "not in '" CONF "', so that containers can't use "
 			    "a mount made on the host: as root, add the line "

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Subordinate ids, and user namespaces made of them. */
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <sched.h>
 #include <stdlib.h>
@@ -10,6 +11,7 @@
 
 #include "idshift/cleanup.h"
 #include "idshift/number.h"
+#include "idshift/small_file.h"
 #include "idshift/subid.h"
 
 #include "doctor.h"
@@ -134,8 +136,8 @@ static long long setting(const char *path)
 	char text[32];
 	uint64_t value;
 
-	if (doctor_read_file(path, text, sizeof(text)) < 0 ||
-	    number_parse(text, strlen(text), INT64_MAX, &value) < 0)
+	if (small_file_read(AT_FDCWD, path, text, sizeof(text)) < 0 ||
+	    number_parse(text, strcspn(text, "\n"), INT64_MAX, &value) < 0)
 		return -1;
 	return (long long)value;
 }

@@ -10,11 +10,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "idshift/cleanup.h"
 #include "idshift/mountpoint.h"
 #include "idshift/number.h"
+#include "idshift/situation.h"
 
 #include "doctor.h"
 
@@ -165,32 +165,19 @@ static bool check_mounts(struct doctor *doctor, const char *theirs)
 /* The pause process of the user's podman; 0: none is running. */
 static pid_t find_pause(const struct doctor *doctor)
 {
-	static const char *const places[] = { "/run/user/", "/tmp/podman-run-",
-					      "/tmp/storage-run-" };
 	const char *runtime = getenv("XDG_RUNTIME_DIR");
+	size_t place = 0;
+	pid_t pid;
 
-	for (size_t i = 0; i <= sizeof(places) / sizeof(places[0]); i++) {
-		char path[PATH_MAX], text[32], proc[32];
+	while ((pid = situation_pause_pid(doctor->uid, runtime, &place)) > 0) {
+		char proc[32];
 		struct stat st;
-		uint64_t pid;
 
-		if (i == 0)
-			(void)snprintf(path, sizeof(path),
-				       "%s/libpod/tmp/pause.pid",
-				       runtime != NULL ? runtime : "");
-		else
-			(void)snprintf(path, sizeof(path),
-				       "%s%u/libpod/tmp/pause.pid",
-				       places[i - 1], doctor->uid);
-		if (doctor_read_file(path, text, sizeof(text)) < 0 ||
-		    number_parse(text, strlen(text), INT32_MAX, &pid) < 0)
-			continue;
 		(void)snprintf(proc, sizeof(proc), "/proc/%d", (int)pid);
-		/* In /tmp anybody may have written it. */
 		if (stat(proc, &st) == 0 && st.st_uid == doctor->uid)
-			return (pid_t)pid;
+			break;
 	}
-	return 0;
+	return pid;
 }
 
 static void check_pause(struct doctor *doctor, pid_t pause, uint64_t group,
