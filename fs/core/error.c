@@ -47,3 +47,9 @@ int error_set(struct error *error, enum exit_status status, const char *format,
 	}
 	return -EINVAL;
 }
+
+int error_no_memory(struct error *error)
+{
+	(void)error_set(error, EXIT_STATUS_OTHER, "out of memory");
+	return -ENOMEM;
+}

@@ -233,7 +233,7 @@ static int parse_groups(const char *whole, const char *text,
 				 CALLER_MAX_GROUPS);
 	caller->groups = calloc(count, sizeof(*caller->groups));
 	if (caller->groups == NULL)
-		return error_set(error, EXIT_STATUS_OTHER, "out of memory");
+		return error_no_memory(error);
 	for (size_t i = 0; i < count; i++) {
 		struct field field = { text, strcspn(text, ":") };
 		int r = parse_container_id("caller", whole, &field, "group",

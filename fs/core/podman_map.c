@@ -64,11 +64,12 @@ static const char *host_word(bool rootless)
 	return rootless ? "intermediate" : "host";
 }
 
-static int no_memory(int r, struct error *error)
+static int list_failed(int r, struct error *error)
 {
-	(void)error_set(error, EXIT_STATUS_OTHER, "%s",
-			r == -ENOMEM ? "out of memory" :
-				       "the id maps have too many parts");
+	if (r == -ENOMEM)
+		return error_no_memory(error);
+	(void)error_set(error, EXIT_STATUS_OTHER,
+			"the id maps have too many parts");
 	return r;
 }
 
@@ -102,7 +103,7 @@ static int add_extent(struct reading *reading, bool extends, uint32_t from,
 			reading->fill = true;
 		r = break_and_insert(&reading->list, &extent);
 	}
-	return r < 0 ? no_memory(r, reading->error) : 0;
+	return r < 0 ? list_failed(r, reading->error) : 0;
 }
 
 /* @HOST: find the intermediate ids; the run ends where the parent's does. */
@@ -114,7 +115,7 @@ static int add_host_ids(struct reading *reading, const struct text *spec,
 	int r = extent_list_reverse(reading->ids, &hosts);
 
 	if (r < 0)
-		return no_memory(r, reading->error);
+		return list_failed(r, reading->error);
 	while (rest.count > 0) {
 		const struct id_extent *e = extent_list_find(&hosts, rest.host);
 		uint32_t skip;
@@ -357,7 +358,7 @@ int podman_map_check(const char *subject, bool group,
 						    "",
 				 kind);
 	if (r < 0)
-		return no_memory(r, error);
+		return list_failed(r, error);
 	if (divided.count > USERNS_MAP_MAX_EXTENTS)
 		return error_set(error, EXIT_STATUS_MAP,
 				 "%s: %zu lines of %s map; the kernel takes %d",
@@ -432,7 +433,7 @@ static int read_kind(struct reading *reading, const char *const *values,
 	if (reading->fill || reading->list.count == 0) {
 		r = fill_gaps(&reading->list, reading->ids);
 		if (r < 0)
-			return no_memory(r, reading->error);
+			return list_failed(r, reading->error);
 	}
 	extent_list_merge(&reading->list);
 	return podman_map_check(subject, reading->group, reading->parent,

@@ -82,10 +82,8 @@ static int keep_one(const char *subject, bool group, uint32_t own,
 		r = extent_list_append(&list, own, 0, 1);
 	if (r == 0 && others > own)
 		r = extent_list_append(&list, own + 1, own + 1, others - own);
-	if (r < 0) {
-		(void)error_set(error, EXIT_STATUS_OTHER, "out of memory");
-		return r;
-	}
+	if (r < 0)
+		return error_no_memory(error);
 	return podman_map_check(subject, group, parent, &list, ret, error);
 }
 
@@ -104,7 +102,7 @@ static int copy_parent(const struct podman_parent *parent,
 				       parent->gid.items[i].from,
 				       parent->gid.items[i].count);
 	if (r < 0)
-		(void)error_set(error, EXIT_STATUS_OTHER, "out of memory");
+		r = error_no_memory(error);
 	return r;
 }
 
@@ -156,10 +154,8 @@ int podman_map_nomap(const struct podman_parent *parent, struct podman_map *ret,
 	r = extent_list_append(&uids, 0, 1, uid_count);
 	if (r == 0)
 		r = extent_list_append(&gids, 0, 1, gid_count);
-	if (r < 0) {
-		(void)error_set(error, EXIT_STATUS_OTHER, "out of memory");
-		return r;
-	}
+	if (r < 0)
+		return error_no_memory(error);
 	r = podman_map_check("userns 'nomap'", false, parent, &uids, &map.uid,
 			     error);
 	if (r == 0)

@@ -70,10 +70,8 @@ int mount_fuse_session(const struct options *options, struct filesystem *fs,
 	session_io_keep_quiet(false);
 	fuse_opt_free_args(&args);
 	/* The options are ours: there is no other reason. */
-	if (session == NULL) {
-		(void)error_set(error, EXIT_STATUS_OTHER, "out of memory");
-		return -ENOMEM;
-	}
+	if (session == NULL)
+		return error_no_memory(error);
 	*ret = session;
 	return 0;
 }
@@ -113,7 +111,7 @@ int mount_fuse(struct fuse_session *session, const struct options *options,
 	if (r == 0 && fuse_session_fd(session) >= 0)
 		return 0;
 	if (r == 0)
-		return error_set(error, EXIT_STATUS_OTHER, "out of memory");
+		return error_no_memory(error);
 	first_line(said, line, sizeof(line));
 	(void)error_set(error, EXIT_STATUS_FUSE, "mount on '%s': %s",
 			options->mountpoint,

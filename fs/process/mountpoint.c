@@ -343,7 +343,7 @@ static int check_conf(const char *conf, struct error *error)
 	ssize_t len;
 
 	if (text == NULL)
-		return error_set(error, EXIT_STATUS_OTHER, "out of memory");
+		return error_no_memory(error);
 	len = small_file_read(AT_FDCWD, conf, text, CONF_MAX);
 	/* Some machines let only root read it: fusermount3 will tell. */
 	if (len < 0 ? len != -ENOENT : mountpoint_conf_allows(text))

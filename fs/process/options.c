@@ -15,12 +15,6 @@
 #define TIMEOUT_ALWAYS 86400.0
 #define NEGATIVE_TIMEOUT_AUTO 0.1
 
-static int out_of_memory(struct error *error)
-{
-	(void)error_set(error, EXIT_STATUS_OTHER, "out of memory");
-	return -ENOMEM;
-}
-
 static int unknown(const char *name, size_t len, struct error *error)
 {
 	/* The second half of userns=keep-id:uid=U,gid=G. */
@@ -104,7 +98,7 @@ static int apply_o(struct options *options, const char *text,
 	size_t len = 0;
 
 	if (item == NULL)
-		return out_of_memory(error);
+		return error_no_memory(error);
 	for (;; text++) {
 		int r;
 
@@ -220,7 +214,7 @@ static int apply_operand(struct options *options, const char *text,
 				 "idshift-mount --help",
 				 text);
 	*place = strdup(text);
-	return *place == NULL ? out_of_memory(error) : 0;
+	return *place == NULL ? error_no_memory(error) : 0;
 }
 
 /* What only all options together show, and what follows from them. */

@@ -16,12 +16,6 @@ static void *field_of(struct options *options, const struct option_def *def)
 	return (char *)options + def->offset;
 }
 
-static int out_of_memory(struct error *error)
-{
-	(void)error_set(error, EXIT_STATUS_OTHER, "out of memory");
-	return -ENOMEM;
-}
-
 static int set_flag(struct options *options, const struct option_def *def,
 		    const char *value, struct error *error)
 {
@@ -110,7 +104,7 @@ static int set_string(struct options *options, const struct option_def *def,
 				 "option '%s': its value is empty", def->name);
 	copy = strdup(value);
 	if (copy == NULL)
-		return out_of_memory(error);
+		return error_no_memory(error);
 	free(*field);
 	*field = copy;
 	return 0;
@@ -128,11 +122,11 @@ static int add_string(struct options *options, const struct option_def *def,
 				 def->name, STRING_LIST_MAX);
 	items = realloc(list->items, (list->count + 1) * sizeof(*items));
 	if (items == NULL)
-		return out_of_memory(error);
+		return error_no_memory(error);
 	list->items = items;
 	items[list->count] = strdup(value);
 	if (items[list->count] == NULL)
-		return out_of_memory(error);
+		return error_no_memory(error);
 	list->count++;
 	return 0;
 }

@@ -169,7 +169,7 @@ int print_map(FILE *out, const struct view_policy *policy,
 	if (r == 0 && (fflush(out) != 0 || ferror(out)))
 		r = -EIO;
 	if (r == -ENOMEM)
-		(void)error_set(error, EXIT_STATUS_OTHER, "out of memory");
+		r = error_no_memory(error);
 	else if (r < 0)
 		r = error_set(error, EXIT_STATUS_OTHER,
 			      "the maps can't be written");

@@ -17,16 +17,10 @@ struct work {
 	struct error *error;
 };
 
-static int no_memory(struct error *error)
-{
-	(void)error_set(error, EXIT_STATUS_OTHER, "out of memory");
-	return -ENOMEM;
-}
-
 static int list_failed(int r, struct error *error)
 {
 	if (r == -ENOMEM)
-		return no_memory(error);
+		return error_no_memory(error);
 	return error_set(error, EXIT_STATUS_MAP,
 			 "the id maps have too many parts");
 }
@@ -232,7 +226,7 @@ static int init_userns(const struct work *work, bool group,
 	int r = userns_map_init(ret, list->items, list->count);
 
 	if (r == -ENOMEM)
-		return no_memory(work->error);
+		return error_no_memory(work->error);
 	if (r < 0)
 		return error_set(work->error, EXIT_STATUS_MAP,
 				 r == -E2BIG ?
@@ -413,7 +407,7 @@ static int init_acting(const struct work *work, struct acting_user *ret)
 	size_t kept = 0;
 
 	if (groups == NULL)
-		return no_memory(work->error);
+		return error_no_memory(work->error);
 	groups[0] = DISK_ID(s->gid);
 	for (size_t i = 0; i < s->group_count; i++)
 		groups[i + 1] = DISK_ID(s->groups[i]);

@@ -17,12 +17,6 @@
 #define NAME_BUFFER_MAX ((size_t)1 << 20)
 #define GROUPS_MAX 65536
 
-static int out_of_memory(struct error *error)
-{
-	(void)error_set(error, EXIT_STATUS_OTHER, "out of memory");
-	return -ENOMEM;
-}
-
 /* An entry of passwd(5); its texts are in `buffer`. */
 struct passwd_entry {
 	struct passwd entry;
@@ -127,7 +121,7 @@ static int read_groups(struct situation *s, struct error *error)
 				 "the supplementary groups can't be read");
 	s->groups = calloc((size_t)count + 1, sizeof(*s->groups));
 	if (s->groups == NULL)
-		return out_of_memory(error);
+		return error_no_memory(error);
 	count = getgroups(count, s->groups);
 	if (count < 0)
 		return error_set(error, EXIT_STATUS_OTHER,
@@ -155,9 +149,9 @@ static int read_own_ids(struct situation *s, struct error *error)
 		s->user = strdup(user.entry.pw_name);
 		free(user.buffer);
 		if (s->user == NULL)
-			return out_of_memory(error);
+			return error_no_memory(error);
 	} else if (r == -ENOMEM) {
-		return out_of_memory(error);
+		return error_no_memory(error);
 	}
 	return read_groups(s, error);
 }
@@ -173,7 +167,7 @@ static int read_groups_of(struct situation *s, struct error *error)
 		capacity = count;
 		groups = realloc(s->groups, (size_t)count * sizeof(*groups));
 		if (groups == NULL)
-			return out_of_memory(error);
+			return error_no_memory(error);
 		s->groups = groups;
 		if (getgrouplist(s->user, s->gid, groups, &count) >= 0) {
 			s->group_count = (size_t)count;
@@ -192,7 +186,7 @@ static int read_run_as(struct situation *s, const char *name,
 	int r = find_passwd(name, 0, &user);
 
 	if (r == -ENOMEM)
-		return out_of_memory(error);
+		return error_no_memory(error);
 	if (r == -ENOENT)
 		return error_set(error, EXIT_STATUS_USAGE,
 				 "run-as '%s': there is no such user", name);
@@ -204,7 +198,7 @@ static int read_run_as(struct situation *s, const char *name,
 	s->user = strdup(user.entry.pw_name);
 	free(user.buffer);
 	if (s->user == NULL)
-		return out_of_memory(error);
+		return error_no_memory(error);
 	if (geteuid() != 0 && geteuid() != s->uid)
 		return error_set(error, EXIT_STATUS_USAGE,
 				 "run-as '%s': only root can become another "
@@ -220,7 +214,7 @@ static int rootless_failed(const struct situation *s, enum subid_kind kind,
 	const char *user = s->user == NULL ? "" : s->user;
 
 	if (r == -ENOMEM)
-		return out_of_memory(error);
+		return error_no_memory(error);
 	if (r == -EEXIST)
 		return error_set(error, EXIT_STATUS_MAP,
 				 "subordinate %ss of user '%s': %u is there "

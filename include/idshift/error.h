@@ -29,4 +29,7 @@ struct error {
 int error_set(struct error *error, enum exit_status status, const char *format,
 	      ...) __attribute__((format(printf, 3, 4)));
 
+/* The same for "out of memory", but -ENOMEM. */
+int error_no_memory(struct error *error);
+
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The options that name ids: map=, owner=, unmapped=, caller=.  Pure: names
- * are looked up by a callback.  Refusals are -EINVAL with a reason in *error
- * (which may be NULL); *ret is untouched then.
+ * are looked up by a callback.  Refusals are -EINVAL (or -ENOMEM) with a
+ * reason in *error (which may be NULL); *ret is untouched then.
  */
 #ifndef IDSHIFT_MAPSPEC_H
 #define IDSHIFT_MAPSPEC_H

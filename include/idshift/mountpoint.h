@@ -4,7 +4,7 @@
  * here only, before anything is served: they tell the user early what would
  * fail late; what a mount may do doesn't rest on them.
  *
- * 0, or -EINVAL with a reason unless said otherwise.
+ * 0, or -EINVAL (or -ENOMEM) with a reason unless said otherwise.
  */
 #ifndef IDSHIFT_MOUNTPOINT_H
 #define IDSHIFT_MOUNTPOINT_H

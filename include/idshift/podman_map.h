@@ -7,8 +7,8 @@
  * intermediate ids to host ids by the user's subordinate ids (rootless: 0 is
  * the user, 1.. the ranges; root: the same numbers).
  *
- * Pure.  Refusals are -EINVAL with a reason in *error (which may be NULL);
- * results are new lists and untouched on failure.
+ * Pure.  Refusals are -EINVAL (or -ENOMEM) with a reason in *error (which may
+ * be NULL); results are new lists and untouched on failure.
  */
 #ifndef IDSHIFT_PODMAN_MAP_H
 #define IDSHIFT_PODMAN_MAP_H

@@ -155,8 +155,7 @@ int command_line_parse(int argc, char *const argv[],
 
 	if (line.operands == NULL || line.mount_argv == NULL) {
 		command_line_destroy(&line);
-		(void)error_set(error, EXIT_STATUS_OTHER, "out of memory");
-		return -ENOMEM;
+		return error_no_memory(error);
 	}
 	add_mount_word(&reader, program);
 	add_mount_word(&reader, print_map);

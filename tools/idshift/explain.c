@@ -123,7 +123,7 @@ static int read_caller(const char *text, struct mapspec_caller *ret,
 	_cleanup_free_ char *copy = strdup(text);
 
 	if (copy == NULL)
-		return error_set(error, EXIT_STATUS_OTHER, "out of memory");
+		return error_no_memory(error);
 	for (char *p = copy; *p != '\0'; p++)
 		if (*p == ',')
 			*p = ':';
@@ -202,12 +202,10 @@ static int relate(const char *source, const char *path, char **ret_rest,
 				 "mean '%s/%s'?",
 				 path, source, source, path);
 	*ret_rest = strdup(rest);
-	return *ret_rest == NULL ?
-		       error_set(error, EXIT_STATUS_OTHER, "out of memory") :
-		       0;
+	return *ret_rest == NULL ? error_no_memory(error) : 0;
 }
 
-/* The exit code is *ret_code; -EINVAL with a reason. */
+/* The exit code is *ret_code; -EINVAL or -ENOMEM with a reason. */
 static int answer(struct question *question, const struct command_line *line,
 		  int *ret_code, struct error *error)
 {
