@@ -54,10 +54,9 @@ endif
 LAYERS := process fuse node store core
 lib_name = $(B)/lib$(if $(filter fuse,$1),fuseops,$1).a
 layer_sources = $(sort $(wildcard fs/$1/*.c))
-ARCHIVES := $(foreach l,$(LAYERS),$(if $(call layer_sources,$l),$(call lib_name,$l)))
+ARCHIVES := $(foreach l,$(LAYERS),$(call lib_name,$l))
 
-PKGS := fuse3 lmdb libseccomp libcap
-PKGS += $(if $(shell grep -rls '<jansson.h>' fs tools),jansson)
+PKGS := fuse3 lmdb libseccomp libcap jansson
 PKG_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(PKGS) 2>/dev/null)
 # libsubid has no pkg-config file in Debian 12.
 LIBS := -Wl,--as-needed $(shell $(PKG_CONFIG) --libs $(PKGS) 2>/dev/null) \
@@ -70,11 +69,9 @@ CPP := -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DIDSHIFT_VERSION='"$(VERSION)"' \
 ALL_CFLAGS := -std=gnu17 -pthread $(CPP) $(WARN) $(HARDEN) $(CFLAGS) $(SANFLAGS)
 ALL_LDFLAGS := $(SANFLAGS) -Wl,-z,relro,-z,now $(LDFLAGS)
 
-MOUNT_SRC := $(wildcard tools/idshift-mount.c)
-IDSHIFT_SRC := $(if $(wildcard tools/idshift.c),$(sort tools/idshift.c \
-	$(wildcard tools/idshift/*.c)))
-PROGRAMS := $(if $(MOUNT_SRC),$(B)/idshift-mount) \
-	$(if $(IDSHIFT_SRC),$(B)/idshift)
+MOUNT_SRC := tools/idshift-mount.c
+IDSHIFT_SRC := $(sort tools/idshift.c $(wildcard tools/idshift/*.c))
+PROGRAMS := $(B)/idshift-mount $(B)/idshift
 
 # tests/unit: test_X.c is a program, any other file is a helper of them all.
 UNIT_SRC := $(sort $(wildcard tests/unit/test_*.c))
@@ -83,9 +80,9 @@ UNIT := $(UNIT_SRC:tests/unit/%.c=$(B)/tests/unit/%)
 INTEGRATION_SRC := $(sort $(wildcard tests/integration/*.c))
 INTEGRATION := $(INTEGRATION_SRC:tests/integration/%.c=$(B)/tests/%)
 ORACLE_SRC := $(sort $(wildcard tests/oracle/*.c))
-ORACLE := $(if $(ORACLE_SRC),$(B)/tests/oracle)
+ORACLE := $(B)/tests/oracle
 JUDGE_SRC := $(sort $(wildcard tests/judge/*.c))
-JUDGE := $(if $(JUDGE_SRC),$(B)/tests/callers)
+JUDGE := $(B)/tests/callers
 # tests/fuzz: fuzz_X.c is a target, fuse_*.c are parts of fuzz_fuse; replay.c
 # is the main() of those that only run their corpus.
 FUZZ_SECONDS ?= 60
@@ -98,7 +95,7 @@ fuzz_sources = tests/fuzz/fuzz_$1.c $(if $(filter fuse,$1),\
 PRELOAD_SRC := $(sort $(wildcard tests/preload/*.c))
 PRELOAD := $(PRELOAD_SRC:tests/preload/%.c=$(B)/tests/%.so)
 BENCH_SRC := $(sort $(wildcard tests/bench/*.c))
-BENCH := $(if $(BENCH_SRC),$(B)/tests/bench)
+BENCH := $(B)/tests/bench
 TESTS := $(UNIT) $(INTEGRATION) $(ORACLE) $(JUDGE) $(BENCH) $(FUZZ) $(PRELOAD)
 
 objects = $(patsubst %.c,$(B)/%.o,$1)
@@ -295,7 +292,7 @@ install: all
 		"$(DESTDIR)$(COMPDIR)/$${name%.bash}" || exit; \
 	done
 
-FORMATTED := $(sort $(shell find fs include tests tools -name '*.[ch]'))
+FORMATTED = $(sort $(shell find fs include tests tools -name '*.[ch]'))
 
 lint: lint-format lint-banned lint-layers lint-cppcheck lint-tidy
 
