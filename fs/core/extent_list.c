@@ -95,6 +95,18 @@ void extent_list_merge(struct extent_list *list)
 		list->count = kept + 1;
 }
 
+int extent_list_append_identity(struct extent_list *list,
+				const struct extent_list *other)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < other->count; i++)
+		r = extent_list_append(list, other->items[i].from,
+				       other->items[i].from,
+				       other->items[i].count);
+	return r;
+}
+
 const struct id_extent *extent_list_find(const struct extent_list *list,
 					 uint32_t id)
 {
@@ -102,6 +114,18 @@ const struct id_extent *extent_list_find(const struct extent_list *list,
 		const struct id_extent *e = &list->items[i];
 
 		if (id >= e->from && id - e->from < e->count)
+			return e;
+	}
+	return NULL;
+}
+
+const struct id_extent *extent_list_find_to(const struct extent_list *list,
+					    uint32_t id)
+{
+	for (size_t i = 0; i < list->count; i++) {
+		const struct id_extent *e = &list->items[i];
+
+		if (id >= e->to && id - e->to < e->count)
 			return e;
 	}
 	return NULL;

@@ -281,13 +281,9 @@ static int available_ids(const struct extent_list *parent,
 			 const struct extent_list *list,
 			 struct extent_list *ret)
 {
-	int r = 0;
-
 	/* from and to are the same intermediate id. */
-	for (size_t i = 0; r == 0 && i < parent->count; i++)
-		r = extent_list_append(ret, parent->items[i].from,
-				       parent->items[i].from,
-				       parent->items[i].count);
+	int r = extent_list_append_identity(ret, parent);
+
 	for (size_t i = 0; r == 0 && i < list->count; i++) {
 		_cleanup_extents_ struct extent_list rest = { 0 };
 		struct id_extent used = { list->items[i].to, list->items[i].to,

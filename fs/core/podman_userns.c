@@ -91,16 +91,10 @@ static int keep_one(const char *subject, bool group, uint32_t own,
 static int copy_parent(const struct podman_parent *parent,
 		       struct podman_map *map, struct error *error)
 {
-	int r = 0;
+	int r = extent_list_append_identity(&map->uid, &parent->uid);
 
-	for (size_t i = 0; r == 0 && i < parent->uid.count; i++)
-		r = extent_list_append(&map->uid, parent->uid.items[i].from,
-				       parent->uid.items[i].from,
-				       parent->uid.items[i].count);
-	for (size_t i = 0; r == 0 && i < parent->gid.count; i++)
-		r = extent_list_append(&map->gid, parent->gid.items[i].from,
-				       parent->gid.items[i].from,
-				       parent->gid.items[i].count);
+	if (r == 0)
+		r = extent_list_append_identity(&map->gid, &parent->gid);
 	if (r < 0)
 		r = error_no_memory(error);
 	return r;

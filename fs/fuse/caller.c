@@ -22,17 +22,6 @@ static ssize_t read_map(const char *who, const char *name, char *buf)
 	return small_file_read(AT_FDCWD, path, buf, MAP_TEXT_MAX);
 }
 
-static bool is_number_of(const struct extent_list *map, uint32_t id)
-{
-	for (size_t i = 0; i < map->count; i++) {
-		const struct id_extent *e = &map->items[i];
-
-		if (id >= e->to && id - e->to < e->count)
-			return true;
-	}
-	return false;
-}
-
 /*
  * Has the wire id a number in the caller's namespace?  Outside ids show as
  * those of the reader's namespace, which are wire ids, but to a reader in the
@@ -53,7 +42,7 @@ static bool has_number(const char *pid, const char *name, struct wire_id id)
 	if (read_map("self", name, own) == len && strcmp(text, own) == 0)
 		return true;
 	return extent_list_parse_proc(text, (size_t)len, &map) == 0 &&
-	       is_number_of(&map, id.value);
+	       extent_list_find_to(&map, id.value) != NULL;
 }
 
 static bool in_reach(const struct view_policy *policy, const char *pid,

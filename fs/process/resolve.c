@@ -25,17 +25,6 @@ static int list_failed(int r, struct error *error)
 			 "the id maps have too many parts");
 }
 
-static int identity(const struct extent_list *over, struct extent_list *ret)
-{
-	int r = 0;
-
-	for (size_t i = 0; r == 0 && i < over->count; i++)
-		r = extent_list_append(ret, over->items[i].from,
-				       over->items[i].from,
-				       over->items[i].count);
-	return r;
-}
-
 static int all_ids(struct extent_list *ret)
 {
 	return extent_list_append(ret, 0, 0, UINT32_MAX);
@@ -48,9 +37,9 @@ static int own_namespace(struct work *work)
 	int r;
 
 	if (s->child_userns) {
-		r = identity(&s->ns_uid, &work->uid);
+		r = extent_list_append_identity(&work->uid, &s->ns_uid);
 		if (r == 0)
-			r = identity(&s->ns_gid, &work->gid);
+			r = extent_list_append_identity(&work->gid, &s->ns_gid);
 	} else {
 		r = all_ids(&work->uid);
 		if (r == 0)
@@ -149,7 +138,7 @@ static uint32_t outside_id(const struct work *work,
 
 	if (!work->situation->child_userns || e == NULL)
 		return own;
-	return e->to + (0 - e->from);
+	return e->to;
 }
 
 static int make_podman_map(const struct work *work,
@@ -325,20 +314,17 @@ static int lookup_inside(void *context, const char *name, bool group,
 	const struct translating *t = context;
 	const struct situation *s = t->situation;
 	const struct extent_list *map = group ? &s->ns_gid : &s->ns_uid;
+	const struct id_extent *e;
 	uint32_t outside;
 	int r = t->names->lookup(t->names->context, name, group, &outside);
 
 	if (r < 0)
 		return r;
-	for (size_t i = 0; i < map->count; i++) {
-		const struct id_extent *e = &map->items[i];
-
-		if (outside >= e->to && outside - e->to < e->count) {
-			*ret_id = e->from + (outside - e->to);
-			return 0;
-		}
-	}
-	return -ERANGE;
+	e = extent_list_find_to(map, outside);
+	if (e == NULL)
+		return -ERANGE;
+	*ret_id = e->from + (outside - e->to);
+	return 0;
 }
 
 static int init_owner(const struct work *work, bool group,

@@ -48,15 +48,8 @@ static bool is_users(const struct situation *s, uid_t uid)
 	if (s->child_userns)
 		return uid != ID_OVERFLOW &&
 		       extent_list_find(&s->ns_uid, uid) != NULL;
-	if (s->uid == 0 || uid == s->uid)
-		return true;
-	for (size_t i = 0; i < s->rootless_uid.count; i++) {
-		const struct id_extent *e = &s->rootless_uid.items[i];
-
-		if (uid >= e->to && uid - e->to < e->count)
-			return true;
-	}
-	return false;
+	return s->uid == 0 || uid == s->uid ||
+	       extent_list_find_to(&s->rootless_uid, uid) != NULL;
 }
 
 /* Is the process in our own user namespace?  -errno when it can't be seen. */

@@ -43,9 +43,15 @@ int extent_list_append_all(struct extent_list *list,
 /* Sort by `from`, then join extents that continue each other on both sides. */
 void extent_list_merge(struct extent_list *list);
 
-/* The extent whose `from` side holds the id, or NULL. */
+/* The ids of the `from` side, each its own counterpart. */
+int extent_list_append_identity(struct extent_list *list,
+				const struct extent_list *other);
+
+/* The extent whose `from` (`to`) side holds the id, or NULL. */
 const struct id_extent *extent_list_find(const struct extent_list *list,
 					 uint32_t id);
+const struct id_extent *extent_list_find_to(const struct extent_list *list,
+					    uint32_t id);
 
 /*
  * Are all of first..first+count-1 on the `from` side?  When not, *ret_missing
