@@ -14,10 +14,8 @@
 
 /* Newer than libseccomp 2.5; one number on all architectures. */
 #define FCHMODAT2 452
-#define SETXATTRAT 463
 #define GETXATTRAT 464
 #define LISTXATTRAT 465
-#define REMOVEXATTRAT 466
 
 /* A name that an architecture doesn't have is left out by libseccomp. */
 #define CALL(name) SCMP_SYS(name)
@@ -36,8 +34,7 @@ static const int allowed[] = {
 	CALL(utimensat_time64), CALL(truncate), CALL(truncate64),
 	CALL(ftruncate), CALL(ftruncate64), CALL(fallocate), CALL(getxattr),
 	CALL(lgetxattr), CALL(setxattr), CALL(fsetxattr), CALL(listxattr),
-	CALL(removexattr), SETXATTRAT, GETXATTRAT, LISTXATTRAT, REMOVEXATTRAT,
-	CALL(name_to_handle_at),
+	CALL(removexattr), GETXATTRAT, LISTXATTRAT, CALL(name_to_handle_at),
 	/* Data. */
 	CALL(read), CALL(readv), CALL(pread64), CALL(preadv), CALL(preadv2),
 	CALL(write), CALL(writev), CALL(pwrite64), CALL(pwritev),
