@@ -216,26 +216,6 @@ mode_t acl_mode_bits(const struct acl *acl)
 	       entry_bits(group) << 3 | entry_bits(find_entry(acl, ACL_OTHER));
 }
 
-int acl_from_mode(mode_t mode, struct acl **ret)
-{
-	static const uint16_t tags[] = { ACL_USER_OBJ, ACL_GROUP_OBJ,
-					 ACL_OTHER };
-	struct acl *acl;
-	int r = acl_new(3, &acl);
-
-	if (r < 0)
-		return r;
-	for (unsigned int i = 0; i < 3; i++) {
-		acl->entries[i] = (struct acl_entry){
-			.tag = tags[i],
-			.perm = (uint16_t)(mode >> (6 - 3 * i) & PERM_BITS),
-			.id = ID_NONE,
-		};
-	}
-	*ret = acl;
-	return 0;
-}
-
 /*
  * Which bits of a mode an entry stands for, as a shift; false: none.  With a
  * mask, the mode's group bits are the mask's, and the group keeps its own.

@@ -70,6 +70,41 @@ mode_t disk_mode(mode_t view_mode, mode_t file_type, enum group_backing group)
 }
 
 /*
+ * Mode bits to put on disk in place of a recorded ACL that leads to
+ * `view_mode`: they grant to the group and to others only what the ACL grants
+ * to each whom it might stand for.
+ */
+static mode_t mode_for_disk(mode_t view_mode, const struct acl *acl)
+{
+	mode_t mask = S_IRWXO, group = S_IRWXO, all = S_IRWXO;
+
+	if (acl == NULL)
+		return view_mode;
+	for (size_t i = 0; i < acl->count; i++) {
+		const struct acl_entry *entry = &acl->entries[i];
+
+		switch (entry->tag) {
+		case ACL_GROUP_OBJ:
+			group = entry->perm;
+			break;
+		case ACL_MASK:
+			mask = entry->perm;
+			break;
+		case ACL_USER:
+		case ACL_GROUP:
+			all &= entry->perm;
+			break;
+		default:
+			break;
+		}
+	}
+	/* Whom an entry names may on the host be in the group, or another. */
+	all &= mask;
+	return (view_mode & ~(mode_t)(S_IRWXG | S_IRWXO)) | (group & all) << 3 |
+	       (view_mode & all);
+}
+
+/*
  * What disk_mode() says, with a directory's setgid that the disk and the view
  * have both: no chmod need take it away, and where we aren't in the group none
  * of ours could set it again.
@@ -77,7 +112,7 @@ mode_t disk_mode(mode_t view_mode, mode_t file_type, enum group_backing group)
 static mode_t disk_mode_from(mode_t now, mode_t view_mode,
 			     const struct acl *acl, enum group_backing group)
 {
-	mode_t mode = disk_mode(view_mode_for_disk(view_mode, acl), now, group);
+	mode_t mode = disk_mode(mode_for_disk(view_mode, acl), now, group);
 
 	if (S_ISDIR(now) && (view_mode & S_ISGID) != 0 &&
 	    (now & MODE_BITS) == (mode | S_ISGID))
@@ -159,36 +194,6 @@ static bool recorded_gid_counts(const struct view_policy *policy,
 	if (!view_gid_backed(policy, record->gid, &counterpart))
 		return true;
 	return disk_id_equal(counterpart, disk->gid);
-}
-
-mode_t view_mode_for_disk(mode_t view_mode, const struct acl *acl)
-{
-	mode_t mask = S_IRWXO, group = S_IRWXO, all = S_IRWXO;
-
-	if (acl == NULL)
-		return view_mode;
-	for (size_t i = 0; i < acl->count; i++) {
-		const struct acl_entry *entry = &acl->entries[i];
-
-		switch (entry->tag) {
-		case ACL_GROUP_OBJ:
-			group = entry->perm;
-			break;
-		case ACL_MASK:
-			mask = entry->perm;
-			break;
-		case ACL_USER:
-		case ACL_GROUP:
-			all &= entry->perm;
-			break;
-		default:
-			break;
-		}
-	}
-	/* Whom an entry names may on the host be in the group, or another. */
-	all &= mask;
-	return (view_mode & ~(mode_t)(S_IRWXG | S_IRWXO)) | (group & all) << 3 |
-	       (view_mode & all);
 }
 
 void view_of(const struct view_policy *policy, const struct disk_owner *disk,

@@ -121,7 +121,6 @@ int keep_open(const struct filesystem *fs, int fd);
  * natively whoever had found it would.
  */
 void note_look_again(struct filesystem *fs);
-bool has_looked_again(const struct filesystem *fs);
 /* Was this looked up in such moments? */
 bool was_found_again(const struct node_ref *node);
 

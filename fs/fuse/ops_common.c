@@ -332,7 +332,7 @@ static bool is_just_now(uint32_t at)
 	return at != 0 && clock_coarse_ms() - at < LOOK_AGAIN_MS;
 }
 
-bool has_looked_again(const struct filesystem *fs)
+static bool has_looked_again(const struct filesystem *fs)
 {
 	return is_just_now(atomic_load_explicit(&fs->looked_again_at,
 						memory_order_relaxed));

@@ -212,7 +212,7 @@ static void drop_lookups(struct node_table *table, uint32_t index,
 {
 	struct node *node = node_at(table, index);
 
-#if defined(IDSHIFT_DEBUG) || defined(__SANITIZE_ADDRESS__)
+#ifdef __SANITIZE_ADDRESS__
 	if (count > node->lookups && index != ROOT_NODE)
 		(void)fprintf(stderr, "inode %llu: %llu of %llu forgotten\n",
 			      (unsigned long long)node->identity.ino,

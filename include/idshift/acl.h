@@ -28,8 +28,7 @@
 #define ACL_XATTR_ACCESS "system.posix_acl_access"
 #define ACL_XATTR_DEFAULT "system.posix_acl_default"
 
-/* What fits the kernel's XATTR_SIZE_MAX of 64 KiB: (65536 - 4) / 8. */
-#define ACL_MAX_ENTRIES 8191
+/* The kernel's XATTR_SIZE_MAX. */
 #define ACL_MAX_SIZE 65536
 
 struct acl_entry {
@@ -84,9 +83,6 @@ bool acl_is_mode(const struct acl *acl);
  * mask stands in for the group if there is one (posix_acl_equiv_mode).
  */
 mode_t acl_mode_bits(const struct acl *acl);
-
-/* The ACL of three entries that says what the mode says.  -ENOMEM */
-int acl_from_mode(mode_t mode, struct acl **ret);
 
 /* Bring a valid access ACL to the mode of a chmod(2) (posix_acl_chmod). */
 void acl_chmod(struct acl *acl, mode_t mode);

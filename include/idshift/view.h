@@ -132,13 +132,6 @@ enum group_backing {
 mode_t disk_mode(mode_t view_mode, mode_t file_type, enum group_backing group);
 
 /*
- * Mode bits to put on disk in place of a recorded ACL that leads to
- * `view_mode`: they grant to the group and to others only what the ACL grants
- * to each whom it might stand for.
- */
-mode_t view_mode_for_disk(mode_t view_mode, const struct acl *acl);
-
-/*
  * What the container sees.  record: NULL for a file without one; acl: the
  * recorded access ACL, NULL for none.  ret->acl is `acl` if it counts: only
  * while its mode is the record's.
