@@ -83,13 +83,14 @@ bool prefill_open(struct filesystem *fs, fuse_ino_t ino, int flags, int fd,
 		  const struct statx *stx)
 {
 	bool writes = (flags & O_ACCMODE) != O_RDONLY;
-	pthread_mutex_t *lock = node_change_lock_of(fs->nodes, ino);
+	pthread_mutex_t *lock;
 	bool given = false;
 
 	if (!fs->prefills) {
 		(void)node_opened(fs->nodes, ino, writes);
 		return false;
 	}
+	lock = node_change_lock_of(fs->nodes, ino);
 	/* No other handle comes, and nobody truncates it by a SETATTR. */
 	(void)pthread_mutex_lock(lock);
 	if (node_opened(fs->nodes, ino, writes) && stx != NULL &&
