@@ -142,6 +142,7 @@ struct acl_translation {
 int acl_translate(const struct acl *acl, const struct acl_translation *how,
 		  struct acl **ret);
 
+/* NULL is fine. */
 void acl_free(struct acl *acl);
 
 static inline void cleanup_acl_impl(struct acl **acl)

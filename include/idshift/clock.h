@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The clocks of clock_gettime(2) as single numbers. */
 #ifndef IDSHIFT_CLOCK_H
 #define IDSHIFT_CLOCK_H
 

@@ -35,21 +35,28 @@ struct creation {
 
 /*
  * A regular file that did not exist: a descriptor open for reading and
- * writing.  -EEXIST when the name is taken.  After a failure there is no new
- * file.  ret_stx and ret_view (the state and how it is seen) spare asking.
+ * writing.  After a failure there is no new file.  ret_stx and ret_view (the
+ * state and how it is seen) spare asking.
+ *
+ * -EEXIST     the name is taken
+ * -EOVERFLOW  with real owners: an id has no counterpart on disk
  */
 int create_file(const struct creation *creation, struct statx *ret_stx,
 		struct view *ret_view);
 
 /*
- * All other kinds: the path fd of the new object, the rest likewise.  After a
- * failure there is no new object.
+ * All other kinds: the path fd of the new object, the rest likewise.
+ *
+ * -ESTALE  somebody put something else in its place, which is left there
  */
 int create_directory(const struct creation *creation, struct statx *ret_stx,
 		     struct view *ret_view);
 int create_symlink(const struct creation *creation, const char *target,
 		   struct statx *ret_stx, struct view *ret_view);
-/* Fifos, sockets, and the whiteout (character device 0:0). */
+/*
+ * Fifos, sockets, and the whiteout (character device 0:0); -EPERM for other
+ * devices, but with real owners.
+ */
 int create_node(const struct creation *creation, dev_t rdev,
 		struct statx *ret_stx, struct view *ret_view);
 

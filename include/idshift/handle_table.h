@@ -14,18 +14,22 @@
 
 struct handle_table;
 
+/* -ENOMEM */
 int handle_table_new(struct handle_table **ret);
-/* Closes what is still open.  Returns NULL. */
+/* Closes what is still open.  NULL is fine; returns NULL. */
 struct handle_table *handle_table_free(struct handle_table *table);
 
 /* Where the generations begin; before any handle is given out. */
 void handle_table_first_generation(struct handle_table *table,
 				   uint32_t generation);
 
-/* Of a node, by its id.  Takes ownership of fd on success. */
+/*
+ * Of a node, by its id.  Takes ownership of fd on success.  -ENOMEM, or
+ * -ENFILE when 2^30 are open.
+ */
 int handle_add_file(struct handle_table *table, uint64_t node, int fd,
 		    uint64_t *ret);
-/* Takes ownership of the stream on success. */
+/* The same; takes ownership of the stream on success. */
 int handle_add_dir(struct handle_table *table, struct dir_stream *dir,
 		   uint64_t *ret);
 

@@ -49,11 +49,12 @@ struct lock_op {
 	bool doubtful;
 };
 
-/* The container can make this many, no more: -ENOLCK. */
+/* The container can make this many; then lock_owner_add() returns NULL. */
 #define LOCK_OWNERS_MAX 65536
 /* So many ranges of all owners are known. */
 #define LOCK_RANGES_MAX 65536
 
+/* -ENOMEM */
 int lock_table_new(struct lock_table **ret);
 /* NULL is fine; returns NULL. */
 struct lock_table *lock_table_free(struct lock_table *table);

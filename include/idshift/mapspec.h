@@ -15,8 +15,10 @@
 #include "idshift/extent_list.h"
 #include "idshift/ids.h"
 
-/* How names become ids: 0, -ENOENT for no such user or group, -errno. */
-/* lookup: 0, -ENOENT, -ERANGE for an id without a number here, -errno. */
+/*
+ * How names become ids: 0, -ENOENT for no such user or group, -ERANGE for an
+ * id without a number here, -errno.
+ */
 struct name_resolver {
 	int (*lookup)(void *context, const char *name, bool group,
 		      uint32_t *ret_id);

@@ -9,7 +9,8 @@
  * pin their parent directories.  When its descriptor was evicted it is opened
  * again by parent and name, and the identity verified.
  *
- * Thread-safe.  One mutex, never held across a system call.
+ * Thread-safe.  One mutex for the table, never held across a system call, and
+ * node_change_lock() for the objects, which is taken before it.
  */
 #ifndef IDSHIFT_NODE_TABLE_H
 #define IDSHIFT_NODE_TABLE_H
@@ -63,7 +64,7 @@ struct node_hooks {
  */
 int node_table_new(int root_fd, size_t max_fds, const struct node_hooks *hooks,
 		   struct node_table **ret);
-/* Returns NULL. */
+/* NULL is fine; returns NULL. */
 struct node_table *node_table_free(struct node_table *table);
 
 /*

@@ -54,7 +54,7 @@ struct records_cache_entry {
 
 /* trust_ms: what was read at a fresh ctime counts for so long.  -ENOMEM. */
 int records_cache_new(unsigned int trust_ms, struct records_cache **ret);
-/* Returns NULL. */
+/* NULL is fine; returns NULL. */
 struct records_cache *records_cache_free(struct records_cache *cache);
 
 /* All below do nothing, and find nothing, if the cache is NULL. */
