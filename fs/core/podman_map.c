@@ -150,7 +150,6 @@ static int parse_flags(struct reading *reading, const struct text *spec,
 	while (container->len > 0 && !number_is_digits(container->start, 1)) {
 		char flag = *container->start;
 
-		/* What isn't a flag and has no number after it is no flag. */
 		if (flag == '+')
 			ret->extends = true;
 		else if (flag == 'u')
@@ -162,6 +161,7 @@ static int parse_flags(struct reading *reading, const struct text *spec,
 		container->start++;
 		container->len--;
 	}
+	/* Like podman: that is a flag only if the field ends in a digit. */
 	if (container->len > 0 && !number_is_digits(container->start, 1) &&
 	    number_is_digits(container->start + container->len - 1, 1))
 		return refuse(reading, spec,

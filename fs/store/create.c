@@ -66,7 +66,9 @@ static struct disk_owner made_alone(const struct making *m)
 		.mode = m->want.mode & ~(mode_t)(S_ISUID | S_ISGID),
 	};
 
-	/* The thread has the caller's ids then; without any there is no plan.
+	/*
+	 * The thread has the caller's ids then; ID_NONE where an id has no
+	 * counterpart on disk, which making_begin() refuses.
 	 */
 	if (policy->real_owners) {
 		made.uid = DISK_ID(ID_NONE);

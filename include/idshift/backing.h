@@ -47,15 +47,15 @@ int backing_stat(int path_fd, struct statx *ret);
 int backing_stat_child(int dir_fd, const char *name, struct statx *ret);
 struct disk_owner backing_owner(const struct statx *stx);
 uint64_t backing_dev(const struct statx *stx);
-/* Of times more than 584 years apart two may be alike. */
+/* Wraps after 584 years. */
 static inline uint64_t backing_nanoseconds(const struct statx_timestamp *time)
 {
 	return (uint64_t)time->tv_sec * UINT64_C(1000000000) + time->tv_nsec;
 }
 
 /*
- * By inode and ctime.  Of a directory that was settled: nor has one of its
- * names.
+ * Same inode and ctime.  For a directory whose ctime was settled, also: no
+ * entry was added, removed or renamed.
  */
 bool backing_is_unchanged(const struct statx *then, const struct statx *now);
 /*

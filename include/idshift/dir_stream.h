@@ -35,9 +35,9 @@ void dir_stream_unlock(struct dir_stream *dir);
 /* Go to a position: 0, or the `next` of an entry seen before. */
 int dir_stream_seek(struct dir_stream *dir, uint64_t position);
 /*
- * 1 and the entry, 0 at the end, or -errno.  Who came to the end after entries
- * is told so once more, without asking again: the kernel reads on until an
- * answer has none.
+ * 1 and the entry, 0 at the end, or -errno.  A reader that came to the end
+ * after entries is told so once more, without asking again: the kernel reads on
+ * until an answer has none.
  */
 int dir_stream_next(struct dir_stream *dir, struct dir_item *ret);
 /* The entry just got was not consumed: the next call gives it again. */

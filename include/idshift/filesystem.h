@@ -69,7 +69,7 @@ struct filesystem {
 	bool writeback;			 /* the kernel does that */
 	bool prefills;			 /* gives it files: prefill.h */
 	struct fuse_session *session;	 /* for notifications; NULL before */
-	pthread_mutex_t dropping;	 /* held by who has pages dropped */
+	pthread_mutex_t dropping;	 /* held by whoever has pages dropped */
 	bool drops_none;		 /* under that lock */
 	bool has_acls; /* the source: what isn't there is absent */
 	/* statx(2) of the source may answer from a network cache. */

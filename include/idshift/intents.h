@@ -19,8 +19,9 @@ struct records;
 /*
  * Finish what dead daemons began in the source whose root `root_fd` is, with
  * those records' policy and database; then a file of our own in `dir`, which
- * exists.  Must not be held across fork(2) by the child.  What can't be
- * finished now is kept; other sources' and other users' are left alone.
+ * exists.  A forked child must not use it, nor keep its descriptor, which
+ * holds the lock.  What can't be finished now is kept; other sources' and other
+ * users' are left alone.
  */
 int intents_open(const char *dir, int root_fd, const struct records *records,
 		 struct intents **ret);

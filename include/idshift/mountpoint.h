@@ -62,8 +62,8 @@ int mountpoint_open_as_user(const char *mountpoint, const char *user,
 void mountpoint_fd_path(int fd, char path[MOUNTPOINT_FD_PATH_MAX]);
 
 /*
- * Lazily, the mount whose root this is a descriptor of; by fusermount3(1), who
- * takes the path, where umount2(2) isn't allowed.
+ * Lazily, the mount whose root this is a descriptor of; by fusermount3(1),
+ * which takes the path, where umount2(2) isn't allowed.
  */
 void mountpoint_unmount(int fd, const char *mountpoint);
 

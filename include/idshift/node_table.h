@@ -134,7 +134,7 @@ void node_name_removed(struct node_table *table, const struct node_ref *parent,
 /*
  * renameat2(2) succeeded.  `moved` had the name before, `exchanged` the new one
  * with RENAME_EXCHANGE, else NULL: as node_pin_name() gave them, as the names
- * may have been forgotten by who didn't find them there any more.
+ * may have been forgotten by whoever didn't find them there any more.
  */
 void node_renamed(struct node_table *table, const struct node_ref *parent,
 		  const char *name, const struct node_ref *new_parent,
@@ -200,7 +200,7 @@ void node_tell(const struct node_ref *ref, const struct statx *stx);
 bool node_is_told(const struct node_ref *ref, const struct statx *stx);
 /*
  * May the kernel's pages be older than that?  It drops them for another size
- * or mtime, but who writes to a file can also set its mtime back.
+ * or mtime, but whoever writes to a file can also set its mtime back.
  */
 bool node_pages_are_unsure(const struct node_ref *ref);
 /* It has none now, and was told nothing. */
@@ -230,9 +230,7 @@ pthread_mutex_t *node_change_lock_of(struct node_table *table, uint64_t id);
 uint64_t node_turn(struct node_table *table, uint64_t id);
 pthread_mutex_t *node_change_lock_by(struct node_table *table, uint64_t turn);
 
-/*
- * Close what is cached and not in use: for who needs the descriptors more.
- */
+/* Close what is cached and not in use: others need the descriptors more. */
 void node_table_drop_idle(struct node_table *table);
 
 struct node_table_stats {

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Callers and readers on one CPU.  Who waits for an answer and who waits for a
- * request take turns, yet the scheduler gives each an idle CPU when it wakes,
- * and on a virtual machine waking one costs 25 us where the request takes 5.
- * Where there are two CPUs and requests come fast, a thread keeps the second
- * from idling, by sched_yield(2), so that all else stays on the first.  It
- * burns what a reader that polls would have burnt.  It goes on for as long as
- * requests come faster by it than they did without, and looks again and again
- * how they do: where others compute, or waking costs little, they don't.
+ * Callers and readers on one CPU.  A caller, which waits for an answer, and a
+ * reader, which waits for a request, take turns, yet the scheduler gives each
+ * an idle CPU when it wakes, and on a virtual machine waking one costs 25 us
+ * where the request takes 5. Where there are two CPUs and requests come fast, a
+ * thread keeps the second from idling, by sched_yield(2), so that all else
+ * stays on the first.  It burns what a reader that polls would have burnt.  It
+ * goes on for as long as requests come faster by it than they did without, and
+ * looks again and again how they do: where others compute, or waking costs
+ * little, they don't.
  *
  * With more CPUs one more thread wouldn't help: another is idle.
  */
@@ -19,7 +20,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* What a thread follows that is tied to none, or may be by who made it. */
+/* What a thread follows that is tied to none, or may be by whoever made it. */
 #define ONE_CPU_NONE (-1)
 #define ONE_CPU_UNKNOWN (-2)
 

@@ -15,8 +15,8 @@
 
 struct own_mount {
 	const char *path; /* where it was made; of the caller */
-	uid_t uid;	  /* for whom; who may search the way to it if root, */
-	gid_t gid;	  /* with the groups of the process, may not */
+	uid_t uid;	  /* for whom: a user who may search the way to it, */
+	gid_t gid;	  /* with the process's groups, where root may not */
 	uint64_t dev;	  /* its device; 0: it was not found */
 	uint64_t id;	  /* as in mountinfo; 0: not told before Linux 5.8 */
 	uint64_t unique;  /* never another mount's; 0: before Linux 6.8 */

@@ -43,8 +43,8 @@ int records_view(const struct records *records, int path_fd,
 		 const struct statx *stx, struct view *ret);
 /*
  * The same, and what stands beside it (the sides of records_side.h); moment is
- * records_moment() from before the statx.  settled: for who will change it; a
- * look of a moment ago is not good enough.
+ * records_moment() from before the statx.  settled: for a caller that will
+ * change it; a look of a moment ago is not good enough.
  */
 int records_look(const struct records *records, int path_fd,
 		 const struct records_moment *moment, const struct statx *stx,
@@ -54,8 +54,8 @@ int records_look(const struct records *records, int path_fd,
  * The same of an entry of a directory, without opening it; stx is what
  * backing_stat_child() said, dir_dev the directory's backing_dev().
  *
- * note is for who notices if a name in there changes hands: what may be put
- * into the cache if none did.  Others give NULL.
+ * note is for a caller that notices if a name in there changes hands: what may
+ * be put into the cache if none did.  Others give NULL.
  *
  * -EAGAIN  it did so, or the record needs a closer look: open it
  */
@@ -118,8 +118,8 @@ int records_acl_get(const struct records *records, int path_fd,
 		    struct acl **ret, bool *ret_on_disk);
 
 /*
- * The access ACL as the container's kernel goes by it, with container ids; who
- * has none is ID_NONE.  *ret NULL: none, or it can't be read.
+ * The access ACL as the container's kernel goes by it, with container ids;
+ * whoever has none is ID_NONE.  *ret NULL: none, or it can't be read.
  */
 int records_acl_judged(const struct records *records, int path_fd,
 		       const struct statx *stx, struct acl **ret);

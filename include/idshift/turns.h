@@ -4,8 +4,8 @@
  * another daemon of the user on the same source, or idshift(1), might do its
  * own: then one of the two would be lost, which each was told is done.  So they
  * take turns, by locks on a file of the state directory, a byte for each
- * object; who is alone needs none.  Threads of one process have their own way
- * to.
+ * object; a daemon that is alone needs none.  Threads of one process use a
+ * mutex.
  */
 #ifndef IDSHIFT_TURNS_H
 #define IDSHIFT_TURNS_H
@@ -31,9 +31,9 @@ enum turn {
 	TURN_LOCKED,
 };
 /*
- * turns NULL: nobody to take turns with.  Who holds one for longer than a
- * second, as one that was stopped, is not waited for.  What it returns is for
- * turn_end().
+ * turns NULL: nobody to take turns with.  A process that holds one for
+ * longer than a second, as one that was stopped, is not waited for.  What it
+ * returns is for turn_end().
  */
 enum turn turn_begin(struct turns *turns, uint64_t key);
 void turn_end(struct turns *turns, uint64_t key, enum turn turn);
