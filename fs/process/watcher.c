@@ -35,7 +35,7 @@
 /* A syncfs(2) takes less unless somebody is stuck. */
 #define FLUSH_NS INT64_C(4000000000)
 #define NS_PER_MS INT64_C(1000000)
-#define SYNC_SECONDS 2
+#define SYNC_SECONDS 5
 /* So does an umount2(2). */
 #define UNMOUNT_MS 5000
 
