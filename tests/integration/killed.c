@@ -439,7 +439,7 @@ static void check(const struct operation *op, int call,
 static void prepare(const struct operation *op)
 {
 	const char *late = strchr(op->host, '|');
-	char before[256];
+	static char before[256];
 
 	(void)snprintf(before, sizeof(before), "%.*s",
 		       (int)strcspn(op->host, "|"), op->host);
