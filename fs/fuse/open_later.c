@@ -3,8 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 
@@ -13,7 +11,6 @@
 #include "idshift/cleanup.h"
 
 #define WAITERS_MAX 1024
-#define WAITER_STACK ((size_t)256 * 1024)
 /* The name may lead to another leased file by then; but not again and again. */
 #define TRIES 8
 
@@ -63,25 +60,6 @@ static void *run(void *data)
 	return NULL;
 }
 
-static int start(struct late_open *late)
-{
-	pthread_attr_t attr;
-	sigset_t all, old;
-	pthread_t thread;
-	int r;
-
-	(void)sigfillset(&all);
-	(void)pthread_attr_init(&attr);
-	(void)pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-	(void)pthread_attr_setstacksize(&attr, WAITER_STACK);
-	/* Signals are the main thread's. */
-	(void)pthread_sigmask(SIG_SETMASK, &all, &old);
-	r = pthread_create(&thread, &attr, run, late);
-	(void)pthread_sigmask(SIG_SETMASK, &old, NULL);
-	(void)pthread_attr_destroy(&attr);
-	return -r;
-}
-
 int open_later(fuse_req_t req, fuse_ino_t ino, const struct fuse_file_info *fi,
 	       open_now_fn *now)
 {
@@ -101,7 +79,7 @@ int open_later(fuse_req_t req, fuse_ino_t ino, const struct fuse_file_info *fi,
 	if (r == 0) {
 		late->path_fd =
 			keep_open(fs, fcntl(node.fd, F_DUPFD_CLOEXEC, 0));
-		r = late->path_fd < 0 ? -EMFILE : start(late);
+		r = late->path_fd < 0 ? -EMFILE : answering_start(run, late, 0);
 	}
 	if (r < 0)
 		late_free(late);

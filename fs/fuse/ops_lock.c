@@ -23,7 +23,6 @@
 
 /* Threads that wait for a lock; more are refused with ENOLCK. */
 #define WAITERS_MAX 1024
-#define WAITER_STACK ((size_t)128 * 1024)
 /* Ends a system call of a waiting thread; its handler does nothing. */
 #define WAKE_SIGNAL SIGUSR1
 
@@ -230,26 +229,6 @@ static void *wait_for_lock(void *data)
 	return NULL;
 }
 
-static int start_waiter(struct waiter *waiter)
-{
-	pthread_attr_t attr;
-	sigset_t others, old;
-	pthread_t thread;
-	int r;
-
-	(void)sigfillset(&others);
-	(void)sigdelset(&others, WAKE_SIGNAL);
-	(void)pthread_attr_init(&attr);
-	(void)pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-	(void)pthread_attr_setstacksize(&attr, WAITER_STACK);
-	/* The daemon's own signals are the main thread's. */
-	(void)pthread_sigmask(SIG_SETMASK, &others, &old);
-	r = pthread_create(&thread, &attr, wait_for_lock, waiter);
-	(void)pthread_sigmask(SIG_SETMASK, &old, NULL);
-	(void)pthread_attr_destroy(&attr);
-	return -r;
-}
-
 /* Within the bound on those who wait; the owner's hold is handed over to it. */
 static struct waiter *waiter_new(struct filesystem *fs, fuse_req_t req,
 				 const struct lock_request *request,
@@ -321,7 +300,7 @@ static void lock_and_reply(struct filesystem *fs, fuse_req_t req,
 	}
 	begin_op(fs, request, owner, &waiter->op);
 	r = prepare_wait(waiter);
-	if (r == 0 && start_waiter(waiter) < 0)
+	if (r == 0 && answering_start(wait_for_lock, waiter, WAKE_SIGNAL) < 0)
 		r = -ENOLCK;
 	if (r < 0) {
 		end_op(fs, owner, &waiter->op, r);
