@@ -2,6 +2,8 @@
 /* What handlers keep with a node. */
 #include "idshift/node_table.h"
 
+#include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "idshift/backing.h"
@@ -280,6 +282,34 @@ void node_closed(struct node_table *table, uint64_t id, bool writes)
 		idle_again(table, index);
 	}
 	(void)pthread_mutex_unlock(&table->lock);
+}
+
+static bool is_written(const struct node_table *table, uint32_t index)
+{
+	return table->blocks[index / NODE_BLOCK] != NULL &&
+	       node_at(table, index)->live &&
+	       node_at(table, index)->writers > 0;
+}
+
+int node_writers(struct node_table *table, uint64_t **ret, size_t *ret_count)
+{
+	uint64_t *ids = NULL;
+	size_t count = 0;
+
+	(void)pthread_mutex_lock(&table->lock);
+	for (uint32_t i = 0; i < table->block_count * NODE_BLOCK; i++)
+		count += is_written(table, i);
+	ids = malloc((count > 0 ? count : 1) * sizeof(*ids));
+	count = 0;
+	for (uint32_t i = 0; ids != NULL && i < table->block_count * NODE_BLOCK;
+	     i++) {
+		if (is_written(table, i))
+			ids[count++] = node_id(table, i);
+	}
+	(void)pthread_mutex_unlock(&table->lock);
+	*ret = ids;
+	*ret_count = count;
+	return ids != NULL ? 0 : -ENOMEM;
 }
 
 bool node_has_writer(const struct node_ref *ref)

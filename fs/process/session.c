@@ -27,6 +27,7 @@
 #include "open_filesystem.h"
 #include "run_as.h"
 #include "watcher.h"
+#include "write_back.h"
 
 /* After this to twice this a descriptor that is not used is closed. */
 #define IDLE_SECONDS 1
@@ -91,7 +92,8 @@ static void flush(void *data)
 {
 	const struct run *run = data;
 
-	watcher_flush(&run->watcher);
+	if (!watcher_flush(&run->watcher))
+		write_back_ask(run->session, run->fs->nodes);
 }
 
 static void end_waiting(void *data)

@@ -7,8 +7,6 @@
 #include <fcntl.h>
 #include <fuse_lowlevel.h>
 #include <poll.h>
-#include <pthread.h>
-#include <semaphore.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <sys/fsuid.h>
@@ -35,7 +33,6 @@
 /* A syncfs(2) takes less unless somebody is stuck. */
 #define FLUSH_NS INT64_C(4000000000)
 #define NS_PER_MS INT64_C(1000000)
-#define SYNC_SECONDS 5
 /* So does an umount2(2). */
 #define UNMOUNT_MS 5000
 
@@ -237,31 +234,7 @@ static int tell(const struct watcher *watcher, char word)
 	return write(watcher->end, &word, 1) < 0 ? -errno : 0;
 }
 
-static void *sync_all(void *done)
-{
-	sync();
-	(void)sem_post(done);
-	return NULL;
-}
-
-/* By the daemon, which goes on serving; whoever is stuck may hold that up. */
-static void sync_apart(void)
-{
-	static sem_t done;
-	struct timespec end;
-	pthread_t thread;
-
-	if (sem_init(&done, 0, 0) < 0 ||
-	    pthread_create(&thread, NULL, sync_all, &done) != 0)
-		return;
-	(void)pthread_detach(thread);
-	(void)clock_gettime(CLOCK_REALTIME, &end);
-	end.tv_sec += SYNC_SECONDS;
-	while (sem_timedwait(&done, &end) < 0 && errno == EINTR)
-		;
-}
-
-void watcher_flush(const struct watcher *watcher)
+bool watcher_flush(const struct watcher *watcher)
 {
 	struct pollfd flushed = { .fd = watcher->flushed };
 	int64_t end = clock_ns(CLOCK_MONOTONIC) + FLUSH_NS, left = FLUSH_NS;
@@ -269,19 +242,15 @@ void watcher_flush(const struct watcher *watcher)
 
 	/* Whoever has made the mount itself keeps it. */
 	if (watcher->pid < 0)
-		return;
-	if (tell(watcher, FLUSH) < 0) {
-		sync_apart();
-		return;
-	}
+		return true;
+	if (tell(watcher, FLUSH) < 0)
+		return false;
 	/* One signal to end is often followed by another. */
 	while (left > 0 &&
 	       (r = poll(&flushed, 1, (int)(left / NS_PER_MS) + 1)) < 0 &&
 	       errno == EINTR)
 		left = end - clock_ns(CLOCK_MONOTONIC);
-	/* It has not come as far as sync(2) if it can't reach the mount. */
-	if (r <= 0)
-		sync_apart();
+	return r > 0;
 }
 
 void watcher_give_up(struct watcher *watcher)

@@ -52,10 +52,10 @@ void watcher_give_up(struct watcher *watcher);
 
 /*
  * Dirty pages of the mount are sent to the daemon, which must be serving; for
- * some seconds at most, as whoever holds a page may be stuck.  Once.  Where the
- * watcher can't, or was killed, those of the whole machine are.
+ * some seconds at most, as whoever holds a page may be stuck.  Once.  False: it
+ * didn't come to that in time, or was killed.
  */
-void watcher_flush(const struct watcher *watcher);
+bool watcher_flush(const struct watcher *watcher);
 
 /*
  * Have it unmount, unless that has happened, and wait until it has.  The

@@ -1,13 +1,26 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "write_back.h"
 
+#define FUSE_USE_VERSION 314
+
+#include <errno.h>
+#include <fcntl.h>
+#include <fuse_lowlevel.h>
 #include <linux/fuse.h>
+#include <pthread.h>
+#include <semaphore.h>
 #include <stdatomic.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
+#include "idshift/cleanup.h"
 #include "idshift/clock.h"
+#include "idshift/node_table.h"
+
+#define ASK_SECONDS 4
 
 #define TICK_NS 2000000L
 #define TICKS_QUIET 10
@@ -39,6 +52,59 @@ bool write_back_begin(struct write_back *writes, const void *request,
 void write_back_done(struct write_back *writes)
 {
 	atomic_fetch_add(&writes->done, 1);
+}
+
+/* Left behind if it gets stuck. */
+struct asking {
+	int fd; /* its own, as the session may end meanwhile */
+	uint64_t *ids;
+	size_t count;
+	sem_t done;
+};
+
+/* What is dropped from the page cache is written before. */
+static void *drop_all(void *data)
+{
+	struct asking *asking = data;
+	struct {
+		struct fuse_out_header header;
+		struct fuse_notify_inval_inode_out body;
+	} notice = { .header = { .len = sizeof(notice),
+				 .error = FUSE_NOTIFY_INVAL_INODE } };
+
+	for (size_t i = 0; i < asking->count; i++) {
+		notice.body.ino = asking->ids[i];
+		(void)!write(asking->fd, &notice, sizeof(notice));
+	}
+	(void)sem_post(&asking->done);
+	return NULL;
+}
+
+void write_back_ask(struct fuse_session *session, struct node_table *nodes)
+{
+	static struct asking asking;
+	struct timespec end;
+	pthread_t thread;
+	int r;
+
+	if (node_writers(nodes, &asking.ids, &asking.count) < 0)
+		return;
+	asking.fd = fcntl(fuse_session_fd(session), F_DUPFD_CLOEXEC, 0);
+	if (asking.fd < 0 || sem_init(&asking.done, 0, 0) < 0 ||
+	    pthread_create(&thread, NULL, drop_all, &asking) != 0) {
+		close_fd(asking.fd);
+		free(asking.ids);
+		return;
+	}
+	(void)pthread_detach(thread);
+	(void)clock_gettime(CLOCK_REALTIME, &end);
+	end.tv_sec += ASK_SECONDS;
+	while ((r = sem_timedwait(&asking.done, &end)) < 0 && errno == EINTR)
+		;
+	if (r == 0) {
+		close_fd(asking.fd);
+		free(asking.ids);
+	}
 }
 
 void write_back_wait(struct write_back *writes)

@@ -16,6 +16,15 @@ struct write_back {
 	_Atomic unsigned long done;
 };
 
+struct fuse_session;
+struct node_table;
+
+/*
+ * Have the kernel write what it holds of open files, where no syncfs(2) could;
+ * requests must be answered meanwhile.  For some seconds at most.  Once.
+ */
+void write_back_ask(struct fuse_session *session, struct node_table *nodes);
+
 /* Is it such a write?  Then it has begun, and is to be told as done. */
 bool write_back_begin(struct write_back *writes, const void *request,
 		      size_t size);

@@ -216,6 +216,8 @@ bool node_is_told_size(struct node_table *table, uint64_t id, uint64_t size);
  */
 bool node_opened(struct node_table *table, uint64_t id, bool writes);
 void node_closed(struct node_table *table, uint64_t id, bool writes);
+/* The ids of those that are open for writing, to be freed.  0 or -ENOMEM. */
+int node_writers(struct node_table *table, uint64_t **ret, size_t *ret_count);
 /* Is a handle open for writing? */
 bool node_has_writer(const struct node_ref *ref);
 

@@ -379,6 +379,19 @@ static void test_acquire_stat(void **state)
 	world_destroy(&world);
 }
 
+/* 0: there is none. */
+static void expect_writer(uint64_t id)
+{
+	uint64_t *ids;
+	size_t count;
+
+	assert_int_equal(node_writers(world.table, &ids, &count), 0);
+	assert_int_equal(count, id != 0);
+	if (id != 0)
+		assert_int_equal(ids[0], id);
+	free(ids);
+}
+
 /* What no name leads to any more is found by who has it open. */
 static void test_open_without_name(void **state)
 {
@@ -394,6 +407,7 @@ static void test_open_without_name(void **state)
 	other = looked_up(&world, ROOT, "other");
 	assert_true(node_opened(world.table, id, true));
 	assert_true(node_opened(world.table, other, false));
+	expect_writer(id);
 	world.held = openat(world.root, "f", O_RDWR | O_CLOEXEC);
 	assert_true(world.held >= 0);
 	assert_int_equal(fstat_ino(world.held), inode_of(&world, id));
@@ -423,6 +437,7 @@ static void test_open_without_name(void **state)
 	assert_int_equal(world.asked_for, 0);
 	(void)close(world.held);
 	node_closed(world.table, id, true);
+	expect_writer(0);
 	node_forget(world.table, id, 1);
 	node_forget(world.table, other, 1);
 	expect_stats(&world, 1, 0);
