@@ -41,8 +41,8 @@ static const int allowed[] = {
 	CALL(pwritev2), CALL(lseek), CALL(_llseek), CALL(copy_file_range),
 	CALL(splice), CALL(tee), CALL(vmsplice), CALL(pipe), CALL(pipe2),
 	CALL(fsync), CALL(fdatasync), CALL(sync_file_range), CALL(syncfs),
-	CALL(fadvise64), CALL(fadvise64_64), CALL(readahead),
-	CALL(poll), CALL(ppoll), CALL(ppoll_time64),
+	CALL(fadvise64), CALL(fadvise64_64), CALL(readahead), CALL(poll),
+	CALL(ppoll), CALL(ppoll_time64),
 	/* Memory; mapping is further down. */
 	CALL(brk), CALL(munmap), CALL(mremap), CALL(madvise), CALL(msync),
 	/* Threads and signals within the process. */
