@@ -139,6 +139,7 @@ static inline struct node *node_at(const struct node_table *table,
 /* node_names.c */
 
 int names_init(struct node_table *table);
+void names_free(struct node_table *table);
 /* To so many buckets, a power of two. */
 void names_resize(struct node_table *table, uint32_t count);
 struct node_name *name_find(struct node_table *table, uint32_t parent,
@@ -201,6 +202,13 @@ void node_drop(struct node_table *table, uint32_t index);
 bool nodes_shrink(struct node_table *table);
 /* WITHOUT the lock: to the system. */
 void memory_give_back(void);
+/*
+ * A hash table's array, of zeroes: in pages of its own, as in one of malloc's
+ * arenas the smaller one that was left would stay a hole.  NULL: no memory.
+ */
+void *buckets_new(size_t size);
+/* NULL is fine. */
+void buckets_free(void *buckets, size_t size);
 
 /* node_reopen.c */
 

@@ -20,16 +20,22 @@ static uint32_t name_hash(uint32_t parent, const char *text)
 int names_init(struct node_table *table)
 {
 	table->name_buckets =
-		calloc(INITIAL_BUCKETS, sizeof(*table->name_buckets));
+		buckets_new(INITIAL_BUCKETS * sizeof(*table->name_buckets));
 	if (table->name_buckets == NULL)
 		return -ENOMEM;
 	table->name_mask = INITIAL_BUCKETS - 1;
 	return 0;
 }
 
+void names_free(struct node_table *table)
+{
+	buckets_free(table->name_buckets,
+		     (table->name_mask + 1) * sizeof(*table->name_buckets));
+}
+
 void names_resize(struct node_table *table, uint32_t count)
 {
-	struct node_name **buckets = calloc(count, sizeof(*buckets));
+	struct node_name **buckets = buckets_new(count * sizeof(*buckets));
 	uint32_t mask = count - 1;
 
 	if (buckets == NULL)
@@ -47,7 +53,7 @@ void names_resize(struct node_table *table, uint32_t count)
 			name = next;
 		}
 	}
-	free(table->name_buckets);
+	names_free(table);
 	table->name_buckets = buckets;
 	table->name_mask = mask;
 }

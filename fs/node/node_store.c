@@ -9,8 +9,23 @@
 #include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #define INITIAL_BUCKETS 1024u
+
+void *buckets_new(size_t size)
+{
+	void *buckets = mmap(NULL, size, PROT_READ | PROT_WRITE,
+			     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	return buckets == MAP_FAILED ? NULL : buckets;
+}
+
+void buckets_free(void *buckets, size_t size)
+{
+	if (buckets != NULL)
+		(void)munmap(buckets, size);
+}
 
 static uint32_t *identity_bucket(struct node_table *table,
 				 const struct node_identity *identity)
@@ -41,14 +56,21 @@ static void identity_remove(struct node_table *table, uint32_t index)
 	*link = node_at(table, index)->hash_next;
 }
 
+static void identity_free(struct node_table *table)
+{
+	buckets_free(table->identity_buckets,
+		     (table->identity_mask + 1) *
+			     sizeof(*table->identity_buckets));
+}
+
 /* Out of memory: chains stay as long as they are, nothing worse. */
 static void identity_resize(struct node_table *table, uint32_t buckets)
 {
-	uint32_t *fresh = malloc(buckets * sizeof(*fresh));
+	uint32_t *fresh = buckets_new(buckets * sizeof(*fresh));
 
 	if (fresh == NULL)
 		return;
-	free(table->identity_buckets);
+	identity_free(table);
 	table->identity_buckets = fresh;
 	table->identity_mask = buckets - 1;
 	memset(fresh, 0xff, buckets * sizeof(*fresh));
@@ -73,7 +95,7 @@ void nodes_free(struct node_table *table)
 	for (uint32_t block = 0; block < table->block_count; block++)
 		free(table->blocks[block]);
 	free(table->blocks);
-	free(table->identity_buckets);
+	identity_free(table);
 }
 
 /* The place for one more block among the pointers to them. */

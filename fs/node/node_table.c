@@ -256,7 +256,7 @@ struct node_table *node_table_free(struct node_table *table)
 		(void)pthread_mutex_destroy(&table->change_locks[i]);
 	(void)pthread_mutex_destroy(&table->lock);
 	nodes_free(table);
-	free(table->name_buckets);
+	names_free(table);
 	free(table);
 	return NULL;
 }

@@ -13,7 +13,7 @@ dirs=$((files / 1000))
 # Their names have 7 bytes.
 bytes_each=$((200 + 7 + 1))
 # Buffers of threads, pages that malloc can't give back.
-slack_kb=6144
+slack_kb=4096
 
 source_dir sergio src
 src=$dir
