@@ -15,6 +15,7 @@
 #include "idshift/intents.h"
 #include "idshift/records_side.h"
 #include "idshift/turns.h"
+#include "judge.h"
 #include "listing_habit.h"
 #include "ops.h"
 #include "passthrough.h"
@@ -184,8 +185,12 @@ static void op_init(void *userdata, struct fuse_conn_info *conn)
 	if (!fs->config.host_locks)
 		drop_capability(conn,
 				FUSE_CAP_POSIX_LOCKS | FUSE_CAP_FLOCK_LOCKS);
-	/* Truncation by a SETATTR: that is where setuid is dropped. */
-	drop_capability(conn, FUSE_CAP_ATOMIC_O_TRUNC);
+	/*
+	 * Truncation by a SETATTR: that is where setuid is dropped.  But who
+	 * judges has to know at once what an open(2) is for.
+	 */
+	if (!is_judged(fs))
+		drop_capability(conn, FUSE_CAP_ATOMIC_O_TRUNC);
 	conn->want |= conn->capable & FUSE_CAP_DONT_MASK;
 	if ((conn->capable & FUSE_CAP_SPLICE_WRITE) == 0)
 		fs->config.splice = false;

@@ -357,6 +357,14 @@ static int do_setattr(struct filesystem *fs, fuse_req_t req, fuse_ino_t ino,
 	return r;
 }
 
+int truncate_opened(struct filesystem *fs, fuse_req_t req, fuse_ino_t ino)
+{
+	const struct stat empty = { .st_size = 0 };
+	struct stat now;
+
+	return do_setattr(fs, req, ino, &empty, FUSE_SET_ATTR_SIZE, NULL, &now);
+}
+
 void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set,
 		struct fuse_file_info *fi)
 {

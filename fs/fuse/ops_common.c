@@ -226,11 +226,14 @@ int keep_open(const struct filesystem *fs, int fd)
 
 unsigned int wanted_by(int flags)
 {
+	const unsigned int truncates =
+		(flags & O_TRUNC) != 0 ? ACCESS_WRITE : 0;
+
 	if ((flags & OPEN_FOR_EXEC) != 0)
 		return ACCESS_EXEC;
 	switch (flags & O_ACCMODE) {
 	case O_RDONLY:
-		return ACCESS_READ;
+		return ACCESS_READ | truncates;
 	case O_WRONLY:
 		return ACCESS_WRITE;
 	default:

@@ -134,8 +134,16 @@ static int do_open(struct filesystem *fs, fuse_req_t req, fuse_ino_t ino,
 	if (r < 0)
 		return r;
 	file = take_fd(&fd);
-	r = passthrough_opened(fs->passthrough, fs->session, ino,
-			       node_is_privileged(fs->nodes, ino) ? -1 : file);
+	/* Where we judge (filesystem.c); else the kernel asks for it apart. */
+	if ((fi->flags & O_TRUNC) != 0) {
+		r = truncate_opened(fs, req, ino);
+		if (r == 0)
+			r = backing_stat(file, &stx);
+	}
+	if (r == 0)
+		r = passthrough_opened(
+			fs->passthrough, fs->session, ino,
+			node_is_privileged(fs->nodes, ino) ? -1 : file);
 	if (r < 0) {
 		handle_remove(fs->handles, fi->fh);
 		return r;
