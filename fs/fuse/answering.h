@@ -8,12 +8,6 @@
 #define IDSHIFT_ANSWERING_H
 
 /*
- * Start one, detached; it gets no signals but `wake` (0: none), as they are the
- * main thread's.  0 or -errno.
- */
-int answering_start(void *(*run)(void *), void *data, int wake);
-
-/*
  * Around the use of what a file system or a session has.  Once it was stopped
  * the thread stays in the first, until the process ends.
  */

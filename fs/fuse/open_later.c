@@ -9,6 +9,7 @@
 #include "answering.h"
 #include "idshift/backing.h"
 #include "idshift/cleanup.h"
+#include "idshift/thread.h"
 
 #define WAITERS_MAX 1024
 /* The name may lead to another leased file by then; but not again and again. */
@@ -79,7 +80,7 @@ int open_later(fuse_req_t req, fuse_ino_t ino, const struct fuse_file_info *fi,
 	if (r == 0) {
 		late->path_fd =
 			keep_open(fs, fcntl(node.fd, F_DUPFD_CLOEXEC, 0));
-		r = late->path_fd < 0 ? -EMFILE : answering_start(run, late, 0);
+		r = late->path_fd < 0 ? -EMFILE : thread_start(run, late, 0);
 	}
 	if (r < 0)
 		late_free(late);

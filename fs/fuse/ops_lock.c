@@ -20,6 +20,7 @@
 #include "idshift/backing.h"
 #include "idshift/cleanup.h"
 #include "idshift/lock_table.h"
+#include "idshift/thread.h"
 
 /* Threads that wait for a lock; more are refused with ENOLCK. */
 #define WAITERS_MAX 1024
@@ -300,7 +301,7 @@ static void lock_and_reply(struct filesystem *fs, fuse_req_t req,
 	}
 	begin_op(fs, request, owner, &waiter->op);
 	r = prepare_wait(waiter);
-	if (r == 0 && answering_start(wait_for_lock, waiter, WAKE_SIGNAL) < 0)
+	if (r == 0 && thread_start(wait_for_lock, waiter, WAKE_SIGNAL) < 0)
 		r = -ENOLCK;
 	if (r < 0) {
 		end_op(fs, owner, &waiter->op, r);

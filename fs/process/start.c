@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -22,6 +21,7 @@
 #include "idshift/cleanup.h"
 #include "idshift/descriptors.h"
 #include "idshift/resume.h"
+#include "idshift/thread.h"
 #include "ending.h"
 
 /*
@@ -88,21 +88,9 @@ static void *foreground_ready(void *context)
 }
 
 /* The thread that serves can't wait for such things itself. */
-static void start_thread(void *(*wait)(void *), void *context)
-{
-	sigset_t all, old;
-	pthread_t thread;
-
-	(void)sigfillset(&all);
-	(void)pthread_sigmask(SIG_SETMASK, &all, &old);
-	if (pthread_create(&thread, NULL, wait, context) == 0)
-		(void)pthread_detach(thread);
-	(void)pthread_sigmask(SIG_SETMASK, &old, NULL);
-}
-
 static void foreground_serving(void *context)
 {
-	start_thread(foreground_ready, context);
+	(void)thread_start(foreground_ready, context, 0);
 }
 
 static int run_foreground(const struct options *options,
@@ -183,7 +171,7 @@ static void *await_parent(void *context)
 
 static void background_serving(void *context)
 {
-	start_thread(await_parent, context);
+	(void)thread_start(await_parent, context, 0);
 }
 
 /*

@@ -7,7 +7,6 @@
 #include <fcntl.h>
 #include <fuse_lowlevel.h>
 #include <linux/fuse.h>
-#include <pthread.h>
 #include <semaphore.h>
 #include <stdatomic.h>
 #include <stdint.h>
@@ -19,6 +18,7 @@
 #include "idshift/cleanup.h"
 #include "idshift/clock.h"
 #include "idshift/node_table.h"
+#include "idshift/thread.h"
 
 #define ASK_SECONDS 4
 
@@ -84,19 +84,17 @@ void write_back_ask(struct fuse_session *session, struct node_table *nodes)
 {
 	static struct asking asking;
 	struct timespec end;
-	pthread_t thread;
 	int r;
 
 	if (node_writers(nodes, &asking.ids, &asking.count) < 0)
 		return;
 	asking.fd = fcntl(fuse_session_fd(session), F_DUPFD_CLOEXEC, 0);
 	if (asking.fd < 0 || sem_init(&asking.done, 0, 0) < 0 ||
-	    pthread_create(&thread, NULL, drop_all, &asking) != 0) {
+	    thread_start(drop_all, &asking, 0) < 0) {
 		close_fd(asking.fd);
 		free(asking.ids);
 		return;
 	}
-	(void)pthread_detach(thread);
 	(void)clock_gettime(CLOCK_REALTIME, &end);
 	end.tv_sec += ASK_SECONDS;
 	while ((r = sem_timedwait(&asking.done, &end)) < 0 && errno == EINTR)
