@@ -63,24 +63,6 @@ void doctor_fail(struct doctor *doctor, const char *what, const char *format,
 	va_end(arguments);
 }
 
-bool doctor_find_program(const char *name, char *buf, size_t size)
-{
-	const char *path = getenv("PATH");
-
-	while (path != NULL && *path != '\0') {
-		size_t len = strcspn(path, ":");
-		int n = snprintf(buf, size, "%.*s/%s", (int)len, path, name);
-
-		if (len > 0 && n > 0 && (size_t)n < size &&
-		    access(buf, X_OK) == 0)
-			return true;
-		path += len;
-		if (*path == ':')
-			path++;
-	}
-	return false;
-}
-
 bool doctor_is_privileged(const char *path)
 {
 	struct stat st;

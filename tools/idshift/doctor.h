@@ -26,8 +26,6 @@ void doctor_warn(struct doctor *doctor, const char *what, const char *format,
 void doctor_fail(struct doctor *doctor, const char *what, const char *format,
 		 ...) __attribute__((format(printf, 3, 4)));
 
-/* A program of this name in PATH; false: there is none. */
-bool doctor_find_program(const char *name, char *buf, size_t size);
 /* setuid root, or file capabilities: a user gets rights by running it. */
 bool doctor_is_privileged(const char *path);
 

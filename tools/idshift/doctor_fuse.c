@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "idshift/cleanup.h"
+#include "idshift/fusermount.h"
 #include "idshift/mountpoint.h"
 #include "idshift/records_db.h"
 #include "idshift/small_file.h"
@@ -32,7 +33,7 @@ static void check_fusermount(struct doctor *doctor)
 	static const char what[] = "fusermount3";
 	char path[PATH_MAX];
 
-	if (!doctor_find_program(what, path, sizeof(path)))
+	if (!fusermount_find(NULL, path))
 		doctor_fail(doctor, what,
 			    "not in PATH: install the package fuse3");
 	else if (!doctor_is_privileged(path))

@@ -11,6 +11,7 @@
 
 #include "idshift/cleanup.h"
 #include "idshift/number.h"
+#include "idshift/program.h"
 #include "idshift/small_file.h"
 #include "idshift/subid.h"
 
@@ -88,7 +89,7 @@ static void check_mapper(struct doctor *doctor, const char *program)
 {
 	char path[PATH_MAX];
 
-	if (!doctor_find_program(program, path, sizeof(path)))
+	if (!program_find(program, getenv("PATH"), path))
 		doctor_fail(doctor, program,
 			    "not in PATH: install the package uidmap "
 			    "(shadow-utils)");
