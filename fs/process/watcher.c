@@ -99,9 +99,9 @@ static void flush(const struct watch *watch)
 		fd = own_mount_open(watch->mount, NULL);
 	if (fd >= 0 && watch->may_open)
 		root = open_root(fd);
-	/* This one asks for no permission, nor for a way to the mount. */
-	if (root < 0 || syncfs(root) < 0)
-		sync();
+	/* Without this word the daemon only hears that we are gone. */
+	if (root >= 0 && syncfs(root) == 0)
+		(void)!write(watch->flushed, "", 1);
 }
 
 /* Once: whoever has taken the daemon over may ask for more. */
@@ -239,6 +239,7 @@ bool watcher_flush(const struct watcher *watcher)
 	struct pollfd flushed = { .fd = watcher->flushed };
 	int64_t end = clock_ns(CLOCK_MONOTONIC) + FLUSH_NS, left = FLUSH_NS;
 	int r = 0;
+	char done;
 
 	/* Whoever has made the mount itself keeps it. */
 	if (watcher->pid < 0)
@@ -250,7 +251,7 @@ bool watcher_flush(const struct watcher *watcher)
 	       (r = poll(&flushed, 1, (int)(left / NS_PER_MS) + 1)) < 0 &&
 	       errno == EINTR)
 		left = end - clock_ns(CLOCK_MONOTONIC);
-	return r > 0;
+	return r > 0 && read(watcher->flushed, &done, 1) == 1;
 }
 
 void watcher_give_up(struct watcher *watcher)

@@ -20,15 +20,15 @@ struct own_mount;
 struct watcher {
 	pid_t pid;
 	int end;     /* open until the daemon has ended */
-	int flushed; /* closed at the other end when that is done */
+	int flushed; /* a byte comes when that is done, or its end */
 };
 
 #define WATCHER_NONE ((struct watcher){ .pid = -1, .end = -1, .flushed = -1 })
 
 /*
  * After mounting, before the sandbox and any thread.  fuse_fd: of /dev/fuse;
- * may_open: the mount to flush it, which is a request like others; the whole
- * machine is flushed otherwise.  0 or -errno.
+ * may_open: the mount to flush it, which is a request like others.  0 or
+ * -errno.
  */
 int watcher_start(const struct own_mount *mount, int fuse_fd, bool may_open,
 		  struct watcher *ret);
@@ -53,7 +53,7 @@ void watcher_give_up(struct watcher *watcher);
 /*
  * Dirty pages of the mount are sent to the daemon, which must be serving; for
  * some seconds at most, as whoever holds a page may be stuck.  Once.  False: it
- * didn't come to that in time, or was killed.
+ * may not or can't open the mount, didn't come to that in time, or was killed.
  */
 bool watcher_flush(const struct watcher *watcher);
 
