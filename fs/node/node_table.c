@@ -110,6 +110,8 @@ void queue_if_dead(struct node_table *table, uint32_t index)
 
 struct burial {
 	int fd;
+	mode_t type;
+	uint64_t dev;
 	bool orphan;
 };
 
@@ -120,6 +122,8 @@ static void bury(struct node_table *table, uint32_t index,
 
 	*ret_burial = (struct burial){
 		.fd = node->fd,
+		.type = (mode_t)node->identity.type,
+		.dev = node->identity.dev,
 		.orphan = node->names == NULL && node->fd >= 0,
 	};
 	while (node->names != NULL)
@@ -151,8 +155,8 @@ static bool bury_next(struct node_table *table)
 
 	for (size_t i = 0; i < count; i++) {
 		if (burials[i].orphan && table->hooks.orphan != NULL)
-			table->hooks.orphan(table->hooks.context,
-					    burials[i].fd);
+			table->hooks.orphan(table->hooks.context, burials[i].fd,
+					    burials[i].type, burials[i].dev);
 		close_fd(burials[i].fd);
 	}
 	if (shrunk)

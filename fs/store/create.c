@@ -249,8 +249,6 @@ static int make_unnamed(struct making *m)
 	r = backing_stat(fd, &m->stx);
 	if (r == 0)
 		r = finish(m, fd, records_absent_of_new(c->records, &m->stx));
-	if (r < 0)
-		records_forget(c->records, fd, &m->stx);
 	return r < 0 ? r : take_fd(&fd);
 }
 

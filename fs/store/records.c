@@ -298,7 +298,5 @@ void records_made(const struct records *records,
 void records_forget(const struct records *records, int path_fd,
 		    const struct statx *stx)
 {
-	/* A file's attributes have gone with it. */
-	if (S_ISDIR(stx->stx_mode) || !lists_sides(records, stx))
-		side_forget(records->db, path_fd, stx);
+	side_forget(records->db, path_fd, stx);
 }

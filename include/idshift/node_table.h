@@ -42,9 +42,11 @@ struct node_ref {
 
 /*
  * Called for a node without a name left that is about to be dropped, while
- * its path fd is still open.  No lock is held.
+ * its path fd is still open; type is the object's S_IFMT, dev its device.  No
+ * lock is held.
  */
-typedef void node_orphan_fn(void *context, int path_fd);
+typedef void node_orphan_fn(void *context, int path_fd, mode_t type,
+			    uint64_t dev);
 /*
  * Called for a node that no name leads to any more, but of which handles are
  * open (node_opened()): a path fd of it, for the caller, or -errno.  No lock is

@@ -15,12 +15,13 @@ size_t count_fds(void)
 	return count - 3; /* ".", ".." and the directory itself */
 }
 
-static void count_orphan(void *context, int path_fd)
+static void count_orphan(void *context, int path_fd, mode_t type, uint64_t dev)
 {
 	struct world *world = context;
 	struct statx stx;
 
-	if (backing_stat(path_fd, &stx) == 0 && stx.stx_nlink <= 1)
+	if (backing_stat(path_fd, &stx) == 0 &&
+	    (stx.stx_mode & S_IFMT) == type && backing_dev(&stx) == dev)
 		atomic_fetch_add(&world->orphans, 1);
 }
 
