@@ -170,6 +170,9 @@ bool drop_pages(struct filesystem *fs, fuse_ino_t ino, off_t from, off_t size,
 #define OPEN_FOR_EXEC 040
 /* ACCESS_* of a caller who opens with these flags. */
 unsigned int wanted_by(int flags);
+/* open(2) of a node, with widening. */
+int open_node(const struct filesystem *fs, const struct caller *caller,
+	      const struct node_ref *node, int flags);
 
 /*
  * ops_attr.c
@@ -177,9 +180,6 @@ unsigned int wanted_by(int flags);
 
 /* What SETATTR does after an open(2) with O_TRUNC. */
 int truncate_opened(struct filesystem *fs, fuse_req_t req, fuse_ino_t ino);
-/* open(2) of a node, with widening. */
-int open_node(const struct filesystem *fs, const struct caller *caller,
-	      const struct node_ref *node, int flags);
 
 /*
  * privileges.c

@@ -122,28 +122,27 @@ fi
 # --- a parent that is interrupted while it waits -------------------------------
 
 if command -v strace >/dev/null; then
-	# Of the daemon, when it has left the parent's session.
-	strace -f -q -o "$T/log/strace" -e trace=setsid \
-		-e inject=setsid:delay_exit=1000000:when=1 \
-		idshift-mount "$src" "$mnt" 2>/dev/null &
-	tracer=$!
-	wait_for 5 grep -q setsid "$T/log/strace"
-	# The lower number is the parent's.  A shell has its jobs ignore SIGINT.
-	kill -TERM "$(sed -n 's/^process \([0-9]*\): idshift-mount:.*/\1/p' \
-		<(leftovers "$T") | sort -n | head -1)"
+	# Ended while its daemon is held up in a system call.
+	interrupt() { # CALL WHERE MICROSECONDS
+		rm -f "$T/log/strace"
+		strace -f -q -o "$T/log/strace" -e "trace=$1" \
+			-e "inject=$1:delay_$2=$3:when=1" \
+			idshift-mount "$src" "$mnt" 2>/dev/null &
+		tracer=$!
+		wait_for 5 grep -q "$1" "$T/log/strace"
+		# The lower number is the parent's.  A shell has its jobs ignore
+		# SIGINT.
+		kill -TERM "$(sed -n 's/^process \([0-9]*\): idshift-mount:.*/\1/p' \
+			<(leftovers "$T") | sort -n | head -1)"
+	}
+	# When it has left the parent's session.
+	interrupt setsid exit 1000000
 	ok "interrupted: nothing stays" wait_no_leftovers "$T"
 	is "interrupted: no mount" "$(mounted)" 0
 	kill "$tracer" 2>/dev/null
 	wait "$tracer" || :
-	# When the daemon has said that it has mounted, and serves nobody yet.
-	rm "$T/log/strace"
-	strace -f -q -o "$T/log/strace" -e trace=landlock_create_ruleset \
-		-e inject=landlock_create_ruleset:delay_enter=2000000:when=1 \
-		idshift-mount "$src" "$mnt" 2>/dev/null &
-	tracer=$!
-	wait_for 5 grep -q landlock "$T/log/strace"
-	kill -TERM "$(sed -n 's/^process \([0-9]*\): idshift-mount:.*/\1/p' \
-		<(leftovers "$T") | sort -n | head -1)"
+	# When it has said that it has mounted, and serves nobody yet.
+	interrupt landlock_create_ruleset enter 2000000
 	ok "interrupted, mounted: nothing stays" wait_for 10 none_left "$T"
 	is "interrupted, mounted: no mount" "$(mounted)" 0
 	umount "$mnt" 2>/dev/null
