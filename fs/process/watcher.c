@@ -95,9 +95,9 @@ static void flush(const struct watch *watch)
 	_cleanup_fd_ int fd = -1, root = -1;
 
 	descriptors_close_others(&watch->flushed, 1);
-	if (known)
+	if (known && watch->may_open)
 		fd = own_mount_open(watch->mount, NULL);
-	if (fd >= 0 && watch->may_open)
+	if (fd >= 0)
 		root = open_root(fd);
 	/* Without this word the daemon only hears that we are gone. */
 	if (root >= 0 && syncfs(root) == 0)

@@ -20,7 +20,7 @@ static void count_orphan(void *context, int path_fd, mode_t type, uint64_t dev)
 	struct world *world = context;
 	struct statx stx;
 
-	if (backing_stat(path_fd, &stx) == 0 &&
+	if (backing_stat(path_fd, &stx) == 0 && stx.stx_nlink <= 1 &&
 	    (stx.stx_mode & S_IFMT) == type && backing_dev(&stx) == dev)
 		atomic_fetch_add(&world->orphans, 1);
 }

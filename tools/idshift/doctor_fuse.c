@@ -35,7 +35,7 @@ static void check_fusermount(struct doctor *doctor)
 
 	if (!fusermount_find(NULL, path))
 		doctor_fail(doctor, what,
-			    "not in PATH: install the package fuse3");
+			    "not found: install the package fuse3");
 	else if (!doctor_is_privileged(path))
 		doctor_fail(doctor, what,
 			    "'%s' is not setuid root, so that it can't mount "
