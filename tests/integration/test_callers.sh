@@ -28,7 +28,6 @@ asks() {
 	local flags
 	flags=$(device_flags) && [[ -n $flags ]] && ((flags & 04000))
 }
-gone() { ! mountpoint -q "$mnt"; }
 sleeps() {
 	local flags
 	flags=$(device_flags) && [[ -n $flags ]] && ((!(flags & 04000)))
@@ -97,7 +96,8 @@ for threads in 10 3; do
 	callers 4
 	ok "threads=$threads: four callers" wait_for 30 sleeps
 	kill "$daemon"
-	ok "threads=$threads: told to end it does" wait_for 10 gone
+	ok "threads=$threads: told to end it does" \
+		wait_for 10 eval '! mountpoint -q "$mnt"'
 	wait "${callers[@]}"
 	wait "$daemon"
 	is "threads=$threads: with exit code 0" $? 0

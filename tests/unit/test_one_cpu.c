@@ -163,20 +163,15 @@ static void begin(struct bed *bed, int cpus, int64_t every_ns,
 }
 
 /* In how many of so many ticks it was on. */
-static int ticks_on_with(struct bed *bed, int ticks, bool crowd)
+static int ticks_on(struct bed *bed, int ticks)
 {
 	int on = 0;
 
 	for (int i = 0; i < ticks; i++) {
-		one_cpu_tick(&bed->one, &bed->caller.requests, TICK_NS, crowd);
+		one_cpu_tick(&bed->one, &bed->caller.requests, TICK_NS, false);
 		on += one_cpu_is_on(&bed->one);
 	}
 	return on;
-}
-
-static int ticks_on(struct bed *bed, int ticks)
-{
-	return ticks_on_with(bed, ticks, false);
 }
 
 static bool becomes(struct bed *bed, bool on)
@@ -254,30 +249,15 @@ static void test_slow(void **state)
 	assert_int_equal(bed->one.without, 0);
 }
 
-/* A crowd ends it at once, and isn't held against it. */
-static void test_crowd(void **state)
-{
-	struct bed *bed = *state;
-	unsigned int rests;
-
-	begin(bed, 2, FAST_NS, 3);
-	assert_int_equal(ticks_on_with(bed, 20, true), 0);
-	assert_true(becomes(bed, true));
-	rests = bed->one.rests;
-	assert_int_equal(ticks_on_with(bed, 20, true), 0);
-	assert_int_equal(cpus_now(), 2);
-	assert_int_equal(bed->one.rests, rests);
-	assert_true(becomes(bed, true));
-}
-
 #define TEST(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_fast_and_quiet), TEST(test_no_gain),
-		TEST(test_other_numbers),  TEST(test_slow),
-		TEST(test_crowd),
+		TEST(test_fast_and_quiet),
+		TEST(test_no_gain),
+		TEST(test_other_numbers),
+		TEST(test_slow),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
