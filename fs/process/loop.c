@@ -34,8 +34,7 @@
  */
 #define TICK_NS INT64_C(2000000)
 /* Ticks without a request after which it sleeps until the next. */
-#define IDLE_TICKS 25u
-_Static_assert(IDLE_TICKS > CROWD_TICKS, "a crowd isn't left behind");
+#define IDLE_TICKS 25
 /* Ticks at each of which every reader was busy: one more may be worth it. */
 #define SATURATED_TICKS 5
 /* Busy readers that use less than 1 / so much of a CPU wait for the disk. */
@@ -175,9 +174,9 @@ static ssize_t read_request(struct worker *worker)
 }
 
 /*
- * The device doesn't block, but for a crowd: who stays awake asks it again and
- * again, and has the request with the call that finds it.  Only here may a
- * thread be cancelled, when it has no request at hand.
+ * The device doesn't block: who stays awake asks it again and again, and has
+ * the request with the call that finds it.  Only here may a thread be
+ * cancelled, when it has no request at hand.
  */
 static ssize_t receive(struct worker *worker)
 {
@@ -270,10 +269,7 @@ static void buffer_free(void *mem)
 		(void)munmap(mem, BUFFER_SIZE);
 }
 
-/*
- * With the lock held: what large requests left behind in sleepers' buffers.
- * Those that sleep in the kernel, after a crowd, keep it for a request more.
- */
+/* With the lock held: what large requests left behind in sleepers' buffers. */
 static void buffers_give_back(struct loop *loop)
 {
 	for (unsigned int i = 0; i < loop->threads; i++) {
@@ -378,8 +374,7 @@ static void set_nonblocking(const struct loop *loop, bool on)
 
 /*
  * With the lock held: readers for a crowd sleep in read(2), which wakes one for
- * a request, where poll(2) would wake them all.  One more than callers, for the
- * requests that are nobody's.
+ * a request, where poll(2) would wake them all.
  */
 static void look_for_crowd(struct loop *loop)
 {
@@ -407,7 +402,7 @@ static bool look(struct loop *loop, struct watch *watch)
 	watch->quiet = moved || !idle ? 0 : watch->quiet + 1;
 	if (idle) {
 		watch->saturated = 0;
-		/* Back to as few as may be, a tick at a time. */
+		/* Back to one reader, a tick at a time. */
 		if (loop->wanted > loop->least)
 			loop->wanted--;
 	} else if (moved) {

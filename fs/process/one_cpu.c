@@ -127,15 +127,10 @@ static void begin(struct one_cpu *one)
 	keep_awake(one, atomic_load(&one->reader) == one->second);
 }
 
-static void turn_off(struct one_cpu *one)
+static void end(struct one_cpu *one)
 {
 	atomic_store(&one->shared, ONE_CPU_NONE);
 	run_on(one, ONE_CPU_NONE);
-}
-
-static void end(struct one_cpu *one)
-{
-	turn_off(one);
 	if (one->with > 0)
 		one->rests = 0;
 	else if (one->rests < RESTS_MAX)
@@ -199,9 +194,8 @@ void one_cpu_tick(struct one_cpu *one, const _Atomic unsigned long *requests,
 	int64_t from = clock_ns(CLOCK_MONOTONIC);
 	unsigned long count = atomic_load(requests);
 
-	/* Which says nothing of what it brought. */
 	if (crowd && one_cpu_is_on(one))
-		turn_off(one);
+		end(one);
 	else if (!crowd && !one_cpu_is_on(one) && is_worth_trying(one))
 		begin(one);
 	if (one_cpu_is_on(one)) {

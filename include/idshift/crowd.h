@@ -5,10 +5,6 @@
  * there are CPUs would all wait for that reader, and leave no CPU the time to
  * go idle: there the best is a reader for each caller, asleep in the kernel,
  * which wakes one at a time, and near the caller.
- *
- * Callers are told apart by their thread ids' last 6 bits, and those outside
- * of the mount's PID namespace not at all: where there are dozens of CPUs, or
- * such callers, a crowd isn't seen, which costs time alone.
  */
 #ifndef IDSHIFT_CROWD_H
 #define IDSHIFT_CROWD_H
@@ -18,7 +14,7 @@
 
 struct crowd {
 	unsigned int least; /* callers */
-	/* Since the last tick: */
+	/* Since the last tick. */
 	_Atomic unsigned long calls;
 	_Atomic unsigned long changes; /* not by who had called before */
 	_Atomic uint64_t callers;      /* a bit each */
@@ -33,12 +29,9 @@ void crowd_init(struct crowd *crowd, unsigned int cpus);
 /* A request; `caller` is its thread's id, 0 if it is nobody's. */
 void crowd_note(struct crowd *crowd, uint32_t caller);
 
-/* In so many ticks without a request a crowd has gone. */
-#define CROWD_TICKS 6u
-
 /*
- * To be called every 2 ms or so, by one thread, while there are requests and
- * CROWD_TICKS after: the callers of the crowd, 0 if there is none.
+ * To be called every 2 ms or so while there are requests, by one thread: the
+ * callers of the crowd, 0 if there is none.
  */
 unsigned int crowd_tick(struct crowd *crowd);
 
