@@ -19,7 +19,6 @@
 #include <unistd.h>
 
 #include "idshift/clock.h"
-#include "idshift/crowd.h"
 #include "idshift/filesystem.h"
 #include "idshift/one_cpu.h"
 #include "ending.h"
@@ -90,8 +89,6 @@ struct loop {
 	int error;
 	struct write_back write_back;
 	_Atomic unsigned long requests;
-	struct crowd crowd;
-	unsigned int least; /* of `wanted`: more for a crowd */
 	struct one_cpu one_cpu;
 	struct worker *workers; /* max_threads; the first `threads` run */
 };
@@ -219,13 +216,6 @@ static void answer(struct worker *worker)
 		write_back_done(&loop->write_back);
 }
 
-static uint32_t caller_of(const struct worker *worker)
-{
-	const struct fuse_in_header *header = worker->buffer.mem;
-
-	return header->pid;
-}
-
 static void *serve(void *data)
 {
 	struct worker *worker = data;
@@ -248,7 +238,6 @@ static void *serve(void *data)
 		}
 		atomic_fetch_add_explicit(&loop->requests, 1,
 					  memory_order_relaxed);
-		crowd_note(&loop->crowd, caller_of(worker));
 		answer(worker);
 	}
 	return NULL;
@@ -361,35 +350,6 @@ static void look_busy(struct loop *loop, struct watch *watch)
 	}
 }
 
-/* What fails only costs time. */
-static void set_nonblocking(const struct loop *loop, bool on)
-{
-	int fd = fuse_session_fd(loop->session);
-	int flags = fcntl(fd, F_GETFL);
-
-	if (flags >= 0)
-		(void)fcntl(fd, F_SETFL,
-			    on ? flags | O_NONBLOCK : flags & ~O_NONBLOCK);
-}
-
-/*
- * With the lock held: readers for a crowd sleep in read(2), which wakes one for
- * a request, where poll(2) would wake them all.
- */
-static void look_for_crowd(struct loop *loop)
-{
-	unsigned int callers = crowd_tick(&loop->crowd);
-	bool was = loop->least > 1;
-
-	loop->least = callers + 1;
-	if (loop->least > loop->max_threads)
-		loop->least = loop->max_threads;
-	if (was != (loop->least > 1))
-		set_nonblocking(loop, was);
-	for (; loop->wanted < loop->least; loop->wanted++)
-		promote(loop);
-}
-
 /* One look, with the lock held; false when there is nothing to watch. */
 static bool look(struct loop *loop, struct watch *watch)
 {
@@ -397,13 +357,12 @@ static bool look(struct loop *loop, struct watch *watch)
 	bool moved = requests != watch->seen;
 	bool idle = loop->reading + loop->promoted > 0;
 
-	look_for_crowd(loop);
 	watch->seen = requests;
 	watch->quiet = moved || !idle ? 0 : watch->quiet + 1;
 	if (idle) {
 		watch->saturated = 0;
 		/* Back to one reader, a tick at a time. */
-		if (loop->wanted > loop->least)
+		if (loop->wanted > 1)
 			loop->wanted--;
 	} else if (moved) {
 		look_busy(loop, watch);
@@ -432,8 +391,7 @@ static void *watchdog(void *data)
 							&loop->lock);
 		}
 		(void)pthread_mutex_unlock(&loop->lock);
-		one_cpu_tick(&loop->one_cpu, &loop->requests, TICK_NS,
-			     loop->least > 1);
+		one_cpu_tick(&loop->one_cpu, &loop->requests, TICK_NS);
 		/* Asleep it would let its CPU idle; it is a short while. */
 		while (pthread_mutex_trylock(&loop->lock) != 0)
 			(void)sched_yield();
@@ -528,7 +486,6 @@ int loop_run(struct fuse_session *session, unsigned int max_threads,
 		/* On one alone it would keep the callers from it. */
 		.stays_awake = cpus > 1,
 		.wanted = 1,
-		.least = 1,
 		.watching = true,
 	};
 	pthread_t dog;
@@ -544,7 +501,6 @@ int loop_run(struct fuse_session *session, unsigned int max_threads,
 		return r;
 	}
 	one_cpu_init(&loop.one_cpu, getpid());
-	crowd_init(&loop.crowd, cpus);
 	(void)pthread_mutex_init(&loop.lock, NULL);
 	(void)pthread_cond_init(&loop.follow, NULL);
 	(void)pthread_cond_init(&loop.stir, NULL);

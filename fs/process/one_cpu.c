@@ -189,14 +189,12 @@ static bool is_worth_trying(const struct one_cpu *one)
 }
 
 void one_cpu_tick(struct one_cpu *one, const _Atomic unsigned long *requests,
-		  int64_t tick_ns, bool crowd)
+		  int64_t tick_ns)
 {
 	int64_t from = clock_ns(CLOCK_MONOTONIC);
 	unsigned long count = atomic_load(requests);
 
-	if (crowd && one_cpu_is_on(one))
-		end(one);
-	else if (!crowd && !one_cpu_is_on(one) && is_worth_trying(one))
+	if (!one_cpu_is_on(one) && is_worth_trying(one))
 		begin(one);
 	if (one_cpu_is_on(one)) {
 		keep_on(one, requests, tick_ns);

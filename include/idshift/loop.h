@@ -5,9 +5,8 @@
  * cost a wake-up, often on another processor, which is dearer than the
  * request.  A watchdog makes another thread the reader when the leader has
  * been with one request for too long, and lets several read where those that
- * do are never idle, and wait for the disk or have CPUs to spare, or where
- * there is a crowd of callers (crowd.h).  While requests come fast, it also
- * sees to what one_cpu.h is for.
+ * do are never idle, and wait for the disk or have CPUs to spare.  While
+ * requests come fast, it also sees to what one_cpu.h is for.
  */
 #ifndef IDSHIFT_LOOP_H
 #define IDSHIFT_LOOP_H

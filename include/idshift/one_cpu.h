@@ -52,12 +52,11 @@ void one_cpu_init(struct one_cpu *one, pid_t free_thread);
 bool one_cpu_is_on(const struct one_cpu *one);
 
 /*
- * Take a tick of so long, asleep, or awake where that helps, which isn't of a
- * crowd (crowd.h).  One thread does so while there are requests; others count
- * them.
+ * Take a tick of so long, asleep, or awake where that helps.  One thread does
+ * so while there are requests; others count them.
  */
 void one_cpu_tick(struct one_cpu *one, const _Atomic unsigned long *requests,
-		  int64_t tick_ns, bool crowd);
+		  int64_t tick_ns);
 
 /*
  * A reader, before it reads: true if it is to wait in the kernel.  And after,

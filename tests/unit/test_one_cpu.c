@@ -168,7 +168,7 @@ static int ticks_on(struct bed *bed, int ticks)
 	int on = 0;
 
 	for (int i = 0; i < ticks; i++) {
-		one_cpu_tick(&bed->one, &bed->caller.requests, TICK_NS, false);
+		one_cpu_tick(&bed->one, &bed->caller.requests, TICK_NS);
 		on += one_cpu_is_on(&bed->one);
 	}
 	return on;
