@@ -21,18 +21,14 @@
 #include "passthrough.h"
 #include "prefill.h"
 
-/*
- * What the database has of an object goes with it.  Of regular files it has
- * something only where those hold no attributes.
- */
+/* What the database has of an object goes with it. */
 static void drop_orphan(void *context, int path_fd, mode_t type, uint64_t dev)
 {
 	struct filesystem *fs = context;
 	struct statx stx;
 
-	if (S_ISREG(type) && dev == fs->records.xattr_dev)
-		return;
-	if (backing_stat(path_fd, &stx) == 0 && stx.stx_nlink == 0)
+	if (records_may_outlive(&fs->records, type, dev) &&
+	    backing_stat(path_fd, &stx) == 0 && stx.stx_nlink == 0)
 		records_forget(&fs->records, path_fd, &stx);
 }
 

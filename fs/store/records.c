@@ -295,6 +295,13 @@ void records_made(const struct records *records,
 		records_cache_drop(records->cache, stx);
 }
 
+/* A regular file's attributes go with it, where files hold any. */
+bool records_may_outlive(const struct records *records, mode_t type,
+			 uint64_t dev)
+{
+	return !S_ISREG(type) || dev != records->xattr_dev;
+}
+
 void records_forget(const struct records *records, int path_fd,
 		    const struct statx *stx)
 {

@@ -98,6 +98,12 @@ int records_apply(const struct records *records, int path_fd,
 		  const struct statx *stx, unsigned int absent,
 		  const struct view *want);
 
+/*
+ * May what is recorded of an object of this S_IFMT and device be there when it
+ * is gone?
+ */
+bool records_may_outlive(const struct records *records, mode_t type,
+			 uint64_t dev);
 /* The object is gone for good (no name left, last reference dropped). */
 void records_forget(const struct records *records, int path_fd,
 		    const struct statx *stx);

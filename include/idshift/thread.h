@@ -4,8 +4,8 @@
 #define IDSHIFT_THREAD_H
 
 /*
- * Start one, detached, with a small stack; it gets no signals but `wake` (0:
- * none), as they are the main thread's.  0 or -errno.
+ * Start one, detached, with a stack of 256 KiB.  It gets no signals but `wake`
+ * (0: none), as they are the main thread's.  0 or -errno.
  */
 int thread_start(void *(*run)(void *), void *data, int wake);
 

@@ -316,6 +316,20 @@ static void test_as_root(void **state)
 	assert_int_equal(apply(s, "file", 0, 0, 0640), -EPERM);
 }
 
+/* Regular files take theirs along where they hold attributes. */
+static void test_outlive(void **state)
+{
+	struct records records = store_of(state)->records;
+
+	records.xattr_dev = 7;
+	assert_false(records_may_outlive(&records, S_IFREG, 7));
+	assert_true(records_may_outlive(&records, S_IFREG, 8));
+	assert_true(records_may_outlive(&records, S_IFLNK, 7));
+	assert_true(records_may_outlive(&records, S_IFDIR, 7));
+	records.xattr_dev = 0; /* files hold none */
+	assert_true(records_may_outlive(&records, S_IFREG, 7));
+}
+
 static void test_hidden_names(void **state)
 {
 	(void)state;
@@ -342,6 +356,7 @@ int main(void)
 		SERGIO_TEST(test_foreign_records),
 		SERGIO_TEST(test_ctime_moves),
 		ROOT_TEST(test_as_root),
+		SERGIO_TEST(test_outlive),
 		cmocka_unit_test(test_hidden_names),
 	};
 
